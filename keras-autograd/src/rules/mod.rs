@@ -1,0 +1,136 @@
+//! One gradient rule per op, written in tensor ops.
+//!
+//! A rule goes from the gradients with regard to the outputs to those with regard to the inputs. The engine in the tape
+//! accumulates, sums broadcasts back to the input's shape, and skips what nobody wants.
+
+mod elementwise;
+mod layout;
+mod linalg;
+mod nn;
+mod reduce;
+
+use keras_tensor::op::Fused;
+use keras_tensor::{Error, Op, Result, SmallVec, Tensor};
+
+use crate::tape::Record;
+
+/// A gradient for each input; `None` where there is none.
+pub(crate) type Grads = SmallVec<[Option<Tensor>; 4]>;
+
+/// What a rule is given.
+struct Given<'a> {
+    inputs: &'a [Tensor],
+    outputs: &'a [Tensor],
+    /// The gradient with regard to the first output; ops with several outputs are custom ones.
+    gradient: &'a Tensor,
+    /// Which inputs' gradients are wanted.
+    wanted: &'a [bool],
+}
+
+/// Which values a rule reads; the tape keeps the others as shapes only.
+pub(crate) struct Needs {
+    inputs: u8,
+    pub(crate) output: bool,
+}
+
+impl Needs {
+    pub(crate) fn input(&self, i: usize) -> bool {
+        self.inputs & (1 << i.min(7)) != 0
+    }
+}
+
+/// What the rule of `op` reads.
+pub(crate) fn needs(op: &Op) -> Needs {
+    const NOTHING: Needs = reads(0, false);
+    const OUTPUT: Needs = reads(0, true);
+    const fn reads(inputs: u8, output: bool) -> Needs {
+        Needs { inputs, output }
+    }
+    match op {
+        Op::Fill(_) | Op::Arange(_) | Op::Random(_) | Op::Detach => NOTHING,
+        Op::Cast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Broadcast(_) => NOTHING,
+        Op::Slice(_) | Op::Pad(_) | Op::Concat(_) | Op::CumSum(_) => NOTHING,
+        Op::OneHot(_) | Op::ArgReduce(_) | Op::ArgSort(_) => NOTHING,
+        Op::Gather(_) | Op::ScatterAdd(_) => reads(0b10, false),
+        Op::Unary(u) => elementwise::unary_needs(*u, OUTPUT, reads(1, false), NOTHING),
+        Op::Binary(b) => elementwise::binary_needs(*b, reads),
+        Op::Clip(_) | Op::Select => reads(1, false),
+        Op::ActivationGrad(_) => reads(0b11, false),
+        Op::Reduce(r) => reduce::needs(r, NOTHING, reads(1, true), reads(1, false)),
+        Op::Softmax(_) => OUTPUT,
+        Op::SoftmaxCrossEntropy | Op::MatMul(_) => reads(0b11, false),
+        Op::Dense(Fused::Linear) => reads(0b011, false),
+        Op::Dense(_) => reads(0b011, true),
+        Op::Sgd(_) | Op::Adam(_) => NOTHING,
+        Op::Custom(_) => reads(0xff, true),
+    }
+}
+
+/// The gradients with regard to a record's inputs.
+pub(crate) fn gradient(
+    record: &Record,
+    outer: SmallVec<[Option<Tensor>; 1]>,
+    wanted: &[bool],
+) -> Result<Grads> {
+    if let Op::Custom(op) = &record.op {
+        return Ok(op.gradient(&record.inputs, &record.outputs, &outer)?.into());
+    }
+    let Some(Some(gradient)) = outer.into_iter().next() else {
+        return Ok(none(record.inputs.len()));
+    };
+    // The gradient of the only output may be written over where nobody else holds it.
+    let given = |gradient| Given {
+        inputs: &record.inputs,
+        outputs: &record.outputs,
+        gradient,
+        wanted,
+    };
+    match &record.op {
+        Op::Dense(activation) => linalg::dense(
+            *activation,
+            &record.inputs,
+            &record.outputs,
+            gradient,
+            wanted,
+        ),
+        Op::Unary(u) => elementwise::unary(*u, &given(&gradient)),
+        Op::Binary(b) => elementwise::binary(*b, &given(&gradient)),
+        Op::Clip(c) => elementwise::clip(c, &given(&gradient)),
+        Op::ActivationGrad(a) => elementwise::activation_grad(*a, &given(&gradient)),
+        Op::Select => elementwise::select(&given(&gradient)),
+        Op::Cast(_) => layout::cast(&given(&gradient)),
+        Op::Reshape(_) => layout::reshape(&given(&gradient)),
+        Op::Transpose(order) => layout::transpose(order, &given(&gradient)),
+        Op::Broadcast(_) => one(gradient),
+        Op::Slice(s) => layout::slice(s, &given(&gradient)),
+        Op::Pad(p) => layout::pad(p, &given(&gradient)),
+        Op::Concat(axis) => layout::concat(*axis, &given(&gradient)),
+        Op::Gather(axis) => layout::gather(*axis, &given(&gradient)),
+        Op::ScatterAdd(s) => layout::scatter_add(s, &given(&gradient)),
+        Op::Reduce(r) => reduce::reduce(r, &given(&gradient)),
+        Op::CumSum(c) => reduce::cumsum(c, &given(&gradient)),
+        Op::Softmax(axis) => nn::softmax(*axis, &given(&gradient)),
+        Op::SoftmaxCrossEntropy => nn::softmax_cross_entropy(&given(&gradient)),
+        Op::MatMul(m) => linalg::matmul(m, &given(&gradient)),
+        Op::Fill(_)
+        | Op::Arange(_)
+        | Op::Random(_)
+        | Op::Detach
+        | Op::OneHot(_)
+        | Op::ArgReduce(_)
+        | Op::ArgSort(_) => Ok(none(record.inputs.len())),
+        Op::Sgd(_) | Op::Adam(_) => Err(Error::NoGradient {
+            op: record.op.name().into(),
+            wanted: "updates of weights are not differentiated; end the tape before them".into(),
+        }),
+        Op::Custom(_) => unreachable!("handled above"),
+    }
+}
+
+fn one(gradient: Tensor) -> Result<Grads> {
+    Ok(Grads::from_iter([Some(gradient)]))
+}
+
+fn none(inputs: usize) -> Grads {
+    (0..inputs).map(|_| None).collect()
+}

@@ -1,0 +1,347 @@
+//! Moving, making and converting elements.
+
+use rayon::prelude::*;
+use smallvec::SmallVec;
+
+use super::elementwise::{Number, repeated_strides};
+use super::{Lanes, SHARE, with_any, with_number};
+use crate::dtype::Element;
+use crate::op::{Arange, OneHot, Pad, ScatterAdd, Slice};
+use crate::{DType, Error, Result, Shape, Tensor};
+
+/// Names an integer type of the dtype's width: moving elements needs no more.
+macro_rules! with_width {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype.size() {
+            1 => {
+                type $T = u8;
+                $body
+            }
+            2 => {
+                type $T = u16;
+                $body
+            }
+            4 => {
+                type $T = u32;
+                $body
+            }
+            _ => {
+                type $T = u64;
+                $body
+            }
+        }
+    };
+}
+
+pub(super) fn fill(value: f64, shape: Shape, dtype: DType) -> Result<Tensor> {
+    with_any!(dtype, T => Tensor::build(dtype, shape, |out| out.fill(T::from_f64(value))))
+}
+
+pub(super) fn arange(a: &Arange, shape: Shape) -> Result<Tensor> {
+    with_any!(a.dtype, T => Tensor::build(a.dtype, shape, |out| {
+        for (i, o) in out.iter_mut().enumerate() {
+            *o = T::from_f64(a.start + a.step * i as f64);
+        }
+    }))
+}
+
+/// A copy that nobody else holds.
+pub(super) fn copy(x: &Tensor) -> Result<Tensor> {
+    with_width!(x.dtype(), T => {
+        Tensor::build(x.dtype(), x.shape().clone(), |out: &mut [T]| out.copy_from_slice(x.raw()))
+    })
+}
+
+/// The same values in another dtype; floats become integers by cutting, anything becomes bool by comparing with 0.
+pub(super) fn cast(x: &Tensor, to: DType) -> Result<Tensor> {
+    let from = x.dtype();
+    if from == to || (from == DType::Bool && to == DType::U8) {
+        return copy(x);
+    }
+    let shape = x.shape().clone();
+    with_any!(from, F => {
+        let x = x.raw::<F>();
+        if to == DType::Bool {
+            return Tensor::build(to, shape, |out: &mut [u8]| {
+                fill_from(out, x, |v| (v.to_f64() != 0.0) as u8);
+            });
+        }
+        with_any!(to, T => Tensor::build(to, shape, |out: &mut [T]| {
+            if from.is_float() || to.is_float() {
+                fill_from(out, x, |v| T::from_f64(v.to_f64()));
+            } else {
+                fill_from(out, x, |v| T::from_i64(v.to_i64()));
+            }
+        }))
+    })
+}
+
+fn fill_from<F: Element, T: Element>(out: &mut [T], x: &[F], f: impl Fn(F) -> T + Sync) {
+    out.par_chunks_mut(SHARE)
+        .zip(x.par_chunks(SHARE))
+        .for_each(|(out, x)| {
+            for (o, &v) in out.iter_mut().zip(x) {
+                *o = f(v);
+            }
+        });
+}
+
+/// Walks a tensor's elements in row-major order of `shape`, and tells where each lies in memory with these strides.
+/// The last axis comes as a whole run: `f(first output, first input, step)`.
+fn for_each_run(
+    shape: &[usize],
+    strides: &[usize],
+    base: usize,
+    mut f: impl FnMut(usize, usize, usize),
+) {
+    let Some((&run, outer)) = shape.split_last() else {
+        return f(0, base, 0);
+    };
+    if shape.contains(&0) {
+        return;
+    }
+    let mut index: SmallVec<[usize; 6]> = smallvec::smallvec![0; outer.len()];
+    let mut from = base;
+    let mut to = 0;
+    loop {
+        f(to, from, strides[outer.len()]);
+        to += run;
+        let mut axis = outer.len();
+        loop {
+            if axis == 0 {
+                return;
+            }
+            axis -= 1;
+            index[axis] += 1;
+            from += strides[axis];
+            if index[axis] < outer[axis] {
+                break;
+            }
+            from -= strides[axis] * outer[axis];
+            index[axis] = 0;
+        }
+    }
+}
+
+fn row_major(shape: &[usize]) -> SmallVec<[usize; 6]> {
+    let mut strides: SmallVec<[usize; 6]> = smallvec::smallvec![1; shape.len()];
+    for i in (1..shape.len()).rev() {
+        strides[i - 1] = strides[i] * shape[i];
+    }
+    strides
+}
+
+/// A new tensor whose elements are read with these strides.
+fn strided(x: &Tensor, shape: Shape, strides: &[usize], base: usize) -> Result<Tensor> {
+    with_width!(x.dtype(), T => {
+        let source = x.raw::<T>();
+        let run = shape.last().copied().unwrap_or(1);
+        let sizes = shape.clone();
+        Tensor::build(x.dtype(), shape, |out: &mut [T]| {
+            for_each_run(&sizes, strides, base, |to, from, step| {
+                let out = &mut out[to..to + run];
+                match step {
+                    0 => out.fill(source[from]),
+                    1 => out.copy_from_slice(&source[from..from + run]),
+                    _ => {
+                        for (o, v) in out.iter_mut().zip(source[from..].iter().step_by(step)) {
+                            *o = *v;
+                        }
+                    }
+                }
+            });
+        })
+    })
+}
+
+pub(super) fn transpose(x: &Tensor, order: &[usize], shape: Shape) -> Result<Tensor> {
+    if let [.., a, b] = order
+        && *a == order.len() - 1
+        && *b == order.len() - 2
+        && order[..order.len() - 2]
+            .iter()
+            .enumerate()
+            .all(|(i, &o)| i == o)
+    {
+        return transpose_matrices(x, shape);
+    }
+    let strides = row_major(x.shape());
+    let strides: SmallVec<[usize; 6]> = order.iter().map(|&a| strides[a]).collect();
+    strided(x, shape, &strides, 0)
+}
+
+/// Swaps the last two axes, in tiles that stay in the cache.
+fn transpose_matrices(x: &Tensor, shape: Shape) -> Result<Tensor> {
+    const TILE: usize = 16;
+    let (rows, columns) = (x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]);
+    with_width!(x.dtype(), T => {
+        let source = x.raw::<T>();
+        Tensor::build(x.dtype(), shape, |out: &mut [T]| {
+            if rows * columns == 0 {
+                return;
+            }
+            let matrices = out.chunks_exact_mut(rows * columns);
+            for (out, source) in matrices.zip(source.chunks_exact(rows * columns)) {
+                for r0 in (0..rows).step_by(TILE) {
+                    for c in 0..columns {
+                        let r1 = (r0 + TILE).min(rows);
+                        for r in r0..r1 {
+                            out[c * rows + r] = source[r * columns + c];
+                        }
+                    }
+                }
+            }
+        })
+    })
+}
+
+pub(super) fn broadcast(x: &Tensor, shape: Shape) -> Result<Tensor> {
+    if *x.shape() == shape {
+        return Ok(x.viewed(shape));
+    }
+    let strides = repeated_strides(&shape, x.shape());
+    strided(x, shape, &strides, 0)
+}
+
+/// A box cut out; whole rows off the front share memory with the input.
+pub(super) fn slice(x: &Tensor, s: &Slice) -> Result<Tensor> {
+    if x.rank() > 0 && s.size[1..] == x.shape()[1..] {
+        return Ok(x.view_rows(s.begin[0], s.size[0]));
+    }
+    let strides = row_major(x.shape());
+    let base = strides.iter().zip(s.begin.iter()).map(|(a, b)| a * b).sum();
+    strided(x, s.size.clone(), &strides, base)
+}
+
+pub(super) fn pad(x: &Tensor, p: &Pad, shape: Shape) -> Result<Tensor> {
+    let strides = row_major(&shape);
+    let base: usize = strides
+        .iter()
+        .zip(p.before.iter())
+        .map(|(a, b)| a * b)
+        .sum();
+    let run = x.shape().last().copied().unwrap_or(1);
+    with_any!(x.dtype(), T => {
+        let source = x.raw::<T>();
+        Tensor::build(x.dtype(), shape, |out: &mut [T]| {
+            out.fill(T::from_f64(p.value));
+            for_each_run(x.shape(), &strides, base, |from, to, _| {
+                out[to..to + run].copy_from_slice(&source[from..from + run]);
+            });
+        })
+    })
+}
+
+pub(super) fn concat(inputs: &[&Tensor], axis: usize, shape: Shape) -> Result<Tensor> {
+    let whole = Lanes::new(&shape, axis);
+    with_width!(inputs[0].dtype(), T => {
+        Tensor::build(inputs[0].dtype(), shape, |out: &mut [T]| {
+            let mut begin = 0;
+            for t in inputs {
+                let block = t.shape()[axis] * whole.inner;
+                let source = t.raw::<T>();
+                for o in 0..whole.outer {
+                    let to = o * whole.axis * whole.inner + begin;
+                    out[to..to + block].copy_from_slice(&source[o * block..(o + 1) * block]);
+                }
+                begin += block;
+            }
+        })
+    })
+}
+
+/// Places as offsets, negative ones counting from the end.
+fn places<'a>(
+    op: &str,
+    t: &'a Tensor,
+    size: usize,
+) -> Result<impl Iterator<Item = usize> + Clone + use<'a>> {
+    let resolve = move |i: i64| {
+        let j = if i < 0 { i + size as i64 } else { i };
+        (0..size as i64).contains(&j).then_some(j as usize)
+    };
+    let place = place_reader(t);
+    for i in 0..t.size() {
+        let v = place(i);
+        if resolve(v).is_none() {
+            return Err(Error::data(
+                op,
+                format!("index {v} is outside of an axis of {size} elements"),
+            ));
+        }
+    }
+    Ok((0..t.size()).map(move |i| resolve(place(i)).expect("checked above")))
+}
+
+/// Reads integers of any width one by one.
+fn place_reader(t: &Tensor) -> impl Fn(usize) -> i64 + Copy + '_ {
+    move |i| with_any!(t.dtype(), T => t.raw::<T>()[i].to_i64())
+}
+
+pub(super) fn gather(x: &Tensor, at: &Tensor, axis: usize, shape: Shape) -> Result<Tensor> {
+    let lanes = Lanes::new(x.shape(), axis);
+    let places = places("take", at, lanes.axis)?;
+    with_width!(x.dtype(), T => {
+        let source = x.raw::<T>();
+        let n = lanes.inner;
+        Tensor::build(x.dtype(), shape, |out: &mut [T]| {
+            let mut to = 0;
+            for o in 0..lanes.outer {
+                for i in places.clone() {
+                    let from = (o * lanes.axis + i) * n;
+                    out[to..to + n].copy_from_slice(&source[from..from + n]);
+                    to += n;
+                }
+            }
+        })
+    })
+}
+
+pub(super) fn scatter_add(x: &Tensor, at: &Tensor, s: &ScatterAdd, shape: Shape) -> Result<Tensor> {
+    let lanes = Lanes::new(&shape, s.axis);
+    let places = places("scatter_add", at, lanes.axis)?;
+    with_number!(x.dtype(), T => {
+        let source = x.raw::<T>();
+        let n = lanes.inner;
+        Tensor::build(x.dtype(), shape, |out: &mut [T]| {
+            out.fill(T::ZERO);
+            let mut from = 0;
+            for o in 0..lanes.outer {
+                for i in places.clone() {
+                    let to = (o * lanes.axis + i) * n;
+                    for (o, &v) in out[to..to + n].iter_mut().zip(&source[from..from + n]) {
+                        *o = Number::add(*o, v);
+                    }
+                    from += n;
+                }
+            }
+        })
+    })
+}
+
+pub(super) fn one_hot(x: &Tensor, o: &OneHot, shape: Shape) -> Result<Tensor> {
+    let place = place_reader(x);
+    with_any!(o.dtype, T => Tensor::build(o.dtype, shape, |out: &mut [T]| {
+        out.fill(T::from_f64(0.0));
+        for i in 0..x.size() {
+            let class = place(i);
+            if (0..o.classes as i64).contains(&class) {
+                out[i * o.classes + class as usize] = T::from_f64(1.0);
+            }
+        }
+    }))
+}
+
+pub(super) fn select(inputs: &[&Tensor], shape: Shape) -> Result<Tensor> {
+    let condition = broadcast(inputs[0], shape.clone())?;
+    let a = broadcast(inputs[1], shape.clone())?;
+    let b = broadcast(inputs[2], shape.clone())?;
+    with_width!(a.dtype(), T => {
+        let (condition, x, y) = (condition.raw::<u8>(), a.raw::<T>(), b.raw::<T>());
+        Tensor::build(a.dtype(), shape, |out: &mut [T]| {
+            for (((o, &c), &x), &y) in out.iter_mut().zip(condition).zip(x).zip(y) {
+                *o = if c != 0 { x } else { y };
+            }
+        })
+    })
+}

@@ -1,0 +1,345 @@
+//! Where numbers are computed, on slices, generic over the element type.
+//!
+//! The door has checked every shape and dtype before a kernel is called. This is the only module with unsafe code:
+//! one call into the matrix-product crate, and the entry to code that was compiled for wide vectors. Work is split
+//! among threads by shape alone, so results are the same bits at any number of threads.
+
+mod elementwise;
+mod layout;
+mod matmul;
+mod optimizer;
+mod random;
+mod reduce;
+mod simd;
+mod softmax;
+mod sort;
+
+use smallvec::{SmallVec, smallvec};
+use std::sync::Arc;
+
+use crate::buffer::Buffer;
+use crate::op::{Op, Outputs, Spec, Specs};
+use crate::{DType, Result, Tensor};
+
+/// Names the type `T` that a dtype stands for, for every dtype.
+macro_rules! with_any {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            $crate::DType::F16 => {
+                type $T = half::f16;
+                $body
+            }
+            $crate::DType::BF16 => {
+                type $T = half::bf16;
+                $body
+            }
+            $crate::DType::I8 => {
+                type $T = i8;
+                $body
+            }
+            $crate::DType::I16 => {
+                type $T = i16;
+                $body
+            }
+            $crate::DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            $crate::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            $crate::DType::U8 | $crate::DType::Bool => {
+                type $T = u8;
+                $body
+            }
+            $crate::DType::U16 => {
+                type $T = u16;
+                $body
+            }
+            $crate::DType::U32 => {
+                type $T = u32;
+                $body
+            }
+            $crate::DType::U64 => {
+                type $T = u64;
+                $body
+            }
+        }
+    };
+}
+
+/// Names the type for the dtypes that arithmetic is compiled for; [`run`] converts the others to one of these.
+macro_rules! with_number {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            $crate::DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            $crate::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            $crate::DType::U8 | $crate::DType::Bool => {
+                type $T = u8;
+                $body
+            }
+            other => unreachable!("{other} is computed in another dtype"),
+        }
+    };
+}
+
+/// Names the type for the dtypes that analysis is compiled for.
+macro_rules! with_float {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            other => unreachable!("{other} is computed in another dtype"),
+        }
+    };
+}
+
+pub(crate) use with_any;
+use with_float;
+use with_number;
+
+/// An op's inputs: lent, or given up so that their memory may be used again.
+pub(crate) enum Inputs<'a> {
+    Borrowed(&'a [&'a Tensor]),
+    Owned(SmallVec<[Tensor; 4]>),
+}
+
+impl Inputs<'_> {
+    pub(crate) fn as_refs(&self) -> SmallVec<[&Tensor; 4]> {
+        match self {
+            Inputs::Borrowed(all) => SmallVec::from_slice(all),
+            Inputs::Owned(all) => all.iter().collect(),
+        }
+    }
+}
+
+/// Elements from which element-wise work is shared among threads; also the size of a share.
+const SHARE: usize = 1 << 15;
+
+/// Computes the results that `specs` describe.
+pub(crate) fn run(op: &Op, inputs: Inputs, specs: Specs) -> Result<Outputs> {
+    let refs = inputs.as_refs();
+    if let Some(dtype) = computed_in(op, &refs) {
+        return converted(op, &refs, specs, dtype);
+    }
+    drop(refs);
+    let inputs = match inputs {
+        Inputs::Owned(owned) => match run_owned(op, owned, &specs)? {
+            Owned::Done(outputs) => return Ok(outputs),
+            Owned::Refused(owned) => Inputs::Owned(owned),
+        },
+        borrowed => borrowed,
+    };
+    let refs = inputs.as_refs();
+    run_borrowed(op, &refs, specs)
+}
+
+/// The dtype that an op on these inputs is computed in, where kernels are not compiled for the inputs' own.
+fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
+    let arithmetic = match op {
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Clip(_)
+        | Op::ActivationGrad(_)
+        | Op::Reduce(_)
+        | Op::ArgReduce(_)
+        | Op::CumSum(_)
+        | Op::ArgSort(_)
+        | Op::Softmax(_)
+        | Op::SoftmaxCrossEntropy
+        | Op::MatMul(_)
+        | Op::Dense(_)
+        | Op::Sgd(_)
+        | Op::Adam(_)
+        | Op::ScatterAdd(_) => true,
+        Op::Fill(_)
+        | Op::Arange(_)
+        | Op::Random(_)
+        | Op::Cast(_)
+        | Op::Detach
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Broadcast(_)
+        | Op::Slice(_)
+        | Op::Pad(_)
+        | Op::Concat(_)
+        | Op::Gather(_)
+        | Op::OneHot(_)
+        | Op::Select
+        | Op::Custom(_) => false,
+    };
+    match inputs.first()?.dtype() {
+        _ if !arithmetic => None,
+        DType::F16 | DType::BF16 => Some(DType::F32),
+        DType::I8 | DType::I16 | DType::U16 | DType::U32 | DType::U64 => Some(DType::I64),
+        DType::F32 | DType::F64 | DType::I32 | DType::I64 | DType::U8 | DType::Bool => None,
+    }
+}
+
+fn converted(op: &Op, inputs: &[&Tensor], specs: Specs, dtype: DType) -> Result<Outputs> {
+    let from = inputs[0].dtype();
+    let wide: SmallVec<[Tensor; 4]> = inputs
+        .iter()
+        .map(|t| {
+            if t.dtype() == from {
+                layout::cast(t, dtype)
+            } else {
+                Ok((*t).clone())
+            }
+        })
+        .collect::<Result<_>>()?;
+    let refs: SmallVec<[&Tensor; 4]> = wide.iter().collect();
+    let wide_specs: Specs = specs
+        .iter()
+        .map(|s| Spec {
+            dtype: if s.dtype == from { dtype } else { s.dtype },
+            shape: s.shape.clone(),
+        })
+        .collect();
+    run_borrowed(op, &refs, wide_specs)?
+        .iter()
+        .zip(&specs)
+        .map(|(t, s)| {
+            if t.dtype() == s.dtype {
+                Ok(t.clone())
+            } else {
+                layout::cast(t, s.dtype)
+            }
+        })
+        .collect()
+}
+
+/// What became of inputs that were given up.
+enum Owned {
+    Done(Outputs),
+    /// No memory could be used again; the inputs come back.
+    Refused(SmallVec<[Tensor; 4]>),
+}
+
+/// Computes into the inputs' own memory where the op can and nobody else holds it.
+fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Result<Owned> {
+    match op {
+        Op::Sgd(s) => Ok(Owned::Done(optimizer::sgd(s, inputs)?)),
+        Op::Adam(a) => Ok(Owned::Done(optimizer::adam(a, inputs)?)),
+        Op::Binary(_) | Op::Unary(_) | Op::ActivationGrad(_) | Op::Clip(_)
+            if inputs[0].is_unique()
+                && inputs[0].dtype() == specs[0].dtype
+                && *inputs[0].shape() == specs[0].shape =>
+        {
+            let first = inputs.remove(0);
+            let (dtype, shape) = (first.dtype(), first.shape().clone());
+            match first.into_unique_buffer() {
+                Some(mut buffer) => {
+                    let memory = Arc::get_mut(&mut buffer).expect("nobody else holds it");
+                    elementwise::in_place(op, memory, dtype, &shape, inputs.first())?;
+                    Ok(Owned::Done(smallvec![Tensor::from_buffer(
+                        dtype, shape, buffer
+                    )]))
+                }
+                None => unreachable!("the tensor was found unique"),
+            }
+        }
+        _ => Ok(Owned::Refused(inputs)),
+    }
+}
+
+fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs> {
+    if let Op::Custom(custom) = op {
+        return custom.run(inputs);
+    }
+    if let Op::Sgd(_) | Op::Adam(_) = op {
+        let copies = inputs
+            .iter()
+            .map(|t| layout::copy(t))
+            .collect::<Result<_>>()?;
+        return match run_owned(op, copies, &specs)? {
+            Owned::Done(outputs) => Ok(outputs),
+            Owned::Refused(_) => unreachable!("updates always run in place"),
+        };
+    }
+    let Spec { dtype, shape } = specs.pop().expect("the op has one result");
+    let x = inputs.first().copied();
+    let x = || x.expect("the door has counted the inputs");
+    let output = match op {
+        Op::Fill(f) => layout::fill(f.value, shape, dtype),
+        Op::Arange(a) => layout::arange(a, shape),
+        Op::Random(r) => random::draw(r, x()),
+        Op::Cast(to) => layout::cast(x(), *to),
+        Op::Detach | Op::Reshape(_) => Ok(x().viewed(shape)),
+        Op::Transpose(order) => layout::transpose(x(), order, shape),
+        Op::Broadcast(_) => layout::broadcast(x(), shape),
+        Op::Slice(s) => layout::slice(x(), s),
+        Op::Pad(p) => layout::pad(x(), p, shape),
+        Op::Concat(axis) => layout::concat(inputs, *axis, shape),
+        Op::Gather(axis) => layout::gather(x(), inputs[1], *axis, shape),
+        Op::ScatterAdd(s) => layout::scatter_add(x(), inputs[1], s, shape),
+        Op::OneHot(o) => layout::one_hot(x(), o, shape),
+        Op::Select => layout::select(inputs, shape),
+        Op::Unary(_) | Op::Clip(_) => elementwise::unary(op, x(), dtype),
+        Op::Binary(b) => elementwise::binary(*b, x(), inputs[1], dtype, shape),
+        Op::ActivationGrad(a) => elementwise::activation_grad(*a, x(), inputs[1]),
+        Op::Reduce(r) => reduce::reduce(r, x(), shape),
+        Op::ArgReduce(a) => reduce::arg_reduce(a, x(), shape),
+        Op::CumSum(c) => reduce::cumsum(c, x()),
+        Op::ArgSort(a) => sort::argsort(a, x()),
+        Op::Softmax(axis) => softmax::softmax(x(), *axis),
+        Op::SoftmaxCrossEntropy => softmax::cross_entropy(x(), inputs[1], shape),
+        Op::MatMul(m) => matmul::matmul(m, x(), inputs[1], shape),
+        Op::Dense(activation) => {
+            matmul::dense(*activation, x(), inputs[1], inputs.get(2).copied(), shape)
+        }
+        Op::Sgd(_) | Op::Adam(_) | Op::Custom(_) => unreachable!("handled above"),
+    }?;
+    Ok(smallvec![output])
+}
+
+/// A tensor's elements seen as `[outer, axis, inner]`.
+struct Lanes {
+    outer: usize,
+    axis: usize,
+    inner: usize,
+}
+
+impl Lanes {
+    fn new(shape: &[usize], axis: usize) -> Self {
+        Lanes {
+            outer: shape[..axis].iter().product(),
+            axis: shape[axis],
+            inner: shape[axis + 1..].iter().product(),
+        }
+    }
+}
+
+/// The memory of a buffer as a slice of `size` elements.
+fn elements<T: crate::Element>(memory: &mut Buffer, size: usize) -> &mut [T] {
+    &mut memory.as_mut_slice::<T>()[..size]
+}

@@ -1,0 +1,215 @@
+//! Folding axes. Sums are formed in an order that the shape alone decides.
+
+use smallvec::SmallVec;
+
+use super::elementwise::Number;
+use super::simd::{Loop, vectorized};
+use super::{Lanes, layout, with_number};
+use crate::dtype::Element;
+use crate::op::{ArgReduce, CumSum, Fold, Reduce};
+use crate::{DType, Error, Result, Shape, Tensor};
+
+/// Elements that one run of a sum adds before runs are added in pairs.
+const RUN: usize = 256;
+const LANES: usize = 16;
+
+struct SumSlice<'a, T>(&'a [T]);
+
+impl<T: Number> Loop for SumSlice<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn run(self) -> T {
+        let mut lanes = [T::ZERO; LANES];
+        let chunks = self.0.chunks_exact(LANES);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            for (l, &v) in lanes.iter_mut().zip(chunk) {
+                *l = l.add(v);
+            }
+        }
+        let head = lanes.into_iter().fold(T::ZERO, T::add);
+        rest.iter().fold(head, |a, &v| a.add(v))
+    }
+}
+
+/// Pairwise summation: rounding errors grow with the logarithm of the length.
+pub(super) fn sum<T: Number>(x: &[T]) -> T {
+    if x.len() <= RUN {
+        return vectorized(SumSlice(x));
+    }
+    let middle = (x.len() / 2).next_multiple_of(RUN);
+    sum(&x[..middle]).add(sum(&x[middle..]))
+}
+
+/// Folds rows `[rows, n]` into a row `[n]`.
+struct FoldRows<'a, T, F> {
+    x: &'a [T],
+    out: &'a mut [T],
+    f: F,
+}
+
+impl<T: Copy, F: Fn(T, T) -> T> Loop for FoldRows<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for row in self.x.chunks_exact(self.out.len()) {
+            for (o, &v) in self.out.iter_mut().zip(row) {
+                *o = (self.f)(*o, v);
+            }
+        }
+    }
+}
+
+/// `[outer, n, inner]` to `[outer, inner]`, folding from `start`.
+fn fold_axis<T: Number>(
+    x: &[T],
+    out: &mut [T],
+    lanes: &Lanes,
+    start: T,
+    f: impl Fn(T, T) -> T + Copy,
+) {
+    out.fill(start);
+    if lanes.axis * lanes.inner == 0 {
+        return;
+    }
+    let blocks = x.chunks_exact(lanes.axis * lanes.inner);
+    if lanes.inner == 1 {
+        for (o, x) in out.iter_mut().zip(blocks) {
+            *o = x.iter().fold(start, |a, &v| f(a, v));
+        }
+    } else {
+        for (out, x) in out.chunks_exact_mut(lanes.inner).zip(blocks) {
+            vectorized(FoldRows { x, out, f });
+        }
+    }
+}
+
+fn sum_axis<T: Number>(x: &[T], out: &mut [T], lanes: &Lanes) {
+    if lanes.inner != 1 {
+        return fold_axis(x, out, lanes, T::ZERO, T::add);
+    }
+    out.fill(T::ZERO);
+    if lanes.axis > 0 {
+        for (o, x) in out.iter_mut().zip(x.chunks_exact(lanes.axis)) {
+            *o = sum(x);
+        }
+    }
+}
+
+/// The input with the folded axes side by side, and how to see it as `[outer, axis, inner]`.
+fn gathered(x: &Tensor, axes: &[usize]) -> Result<(Tensor, Lanes)> {
+    let contiguous = axes.windows(2).all(|w| w[1] == w[0] + 1);
+    let count = axes.iter().map(|&a| x.shape()[a]).product();
+    if axes.is_empty() {
+        let lanes = Lanes {
+            outer: x.size(),
+            axis: 1,
+            inner: 1,
+        };
+        return Ok((x.clone(), lanes));
+    }
+    if contiguous {
+        let lanes = Lanes {
+            outer: x.shape()[..axes[0]].iter().product(),
+            axis: count,
+            inner: x.shape()[axes[axes.len() - 1] + 1..].iter().product(),
+        };
+        return Ok((x.clone(), lanes));
+    }
+    let order: SmallVec<[usize; 6]> = (0..x.rank())
+        .filter(|a| !axes.contains(a))
+        .chain(axes.iter().copied())
+        .collect();
+    let shape = order.iter().map(|&a| x.shape()[a]).collect();
+    let moved = layout::transpose(x, &order, shape)?;
+    let lanes = Lanes {
+        outer: if count == 0 { 0 } else { x.size() / count },
+        axis: count,
+        inner: 1,
+    };
+    Ok((moved, lanes))
+}
+
+pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
+    let (x, lanes) = gathered(x, &r.axes)?;
+    let dtype = x.dtype();
+    if let Fold::All | Fold::Any = r.fold {
+        let x = x.raw::<u8>();
+        let (start, f): (u8, fn(u8, u8) -> u8) = match r.fold {
+            Fold::All => (1, |a, b| (a != 0 && b != 0) as u8),
+            _ => (0, |a, b| (a != 0 || b != 0) as u8),
+        };
+        if dtype != DType::Bool {
+            return Err(Error::dtype(
+                "all/any",
+                dtype,
+                "bools; compare with something first",
+            ));
+        }
+        return Tensor::build(dtype, shape, |out| fold_axis(x, out, &lanes, start, f));
+    }
+    with_number!(dtype, T => {
+        let values = x.raw::<T>();
+        Tensor::build(dtype, shape, |out: &mut [T]| match r.fold {
+            Fold::Sum => sum_axis(values, out, &lanes),
+            Fold::Mean => {
+                sum_axis(values, out, &lanes);
+                let count = T::from_f64(lanes.axis as f64);
+                for o in out.iter_mut() {
+                    *o = Number::div(*o, count);
+                }
+            }
+            Fold::Max => fold_axis(values, out, &lanes, T::LOWEST, <T as Number>::max),
+            Fold::Min => fold_axis(values, out, &lanes, T::HIGHEST, <T as Number>::min),
+            Fold::Prod => fold_axis(values, out, &lanes, T::ONE, <T as Number>::mul),
+            Fold::All | Fold::Any => unreachable!("handled above"),
+        })
+    })
+}
+
+pub(super) fn arg_reduce(a: &ArgReduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
+    let lanes = Lanes::new(x.shape(), a.axis);
+    with_number!(x.dtype(), T => {
+        let x = x.raw::<T>();
+        Tensor::build(DType::I64, shape, |out: &mut [i64]| {
+            for (i, o) in out.iter_mut().enumerate() {
+                let (block, lane) = (i / lanes.inner, i % lanes.inner);
+                let at = |j: usize| x[(block * lanes.axis + j) * lanes.inner + lane];
+                let mut best = 0;
+                for j in 1..lanes.axis {
+                    let better = if a.largest { at(j) > at(best) } else { at(j) < at(best) };
+                    if better {
+                        best = j;
+                    }
+                }
+                *o = best as i64;
+            }
+        })
+    })
+}
+
+pub(super) fn cumsum(c: &CumSum, x: &Tensor) -> Result<Tensor> {
+    let lanes = Lanes::new(x.shape(), c.axis);
+    with_number!(x.dtype(), T => {
+        let source = x.raw::<T>();
+        Tensor::build(x.dtype(), x.shape().clone(), |out: &mut [T]| {
+            out.copy_from_slice(source);
+            let n = lanes.inner;
+            for o in 0..lanes.outer {
+                for j in 1..lanes.axis {
+                    let j = if c.reverse { lanes.axis - 1 - j } else { j };
+                    let before = if c.reverse { j + 1 } else { j - 1 };
+                    for i in 0..n {
+                        let (to, from) = ((o * lanes.axis + j) * n + i, (o * lanes.axis + before) * n + i);
+                        out[to] = Number::add(out[to], out[from]);
+                    }
+                }
+            }
+        })
+    })
+}
+
+/// The largest element, for kernels that subtract it before they exponentiate.
+pub(super) fn largest<T: Number>(x: impl Iterator<Item = T>) -> T {
+    x.fold(T::LOWEST, <T as Number>::max)
+}

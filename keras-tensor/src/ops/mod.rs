@@ -1,0 +1,17 @@
+//! Tensor functions under the names of `keras.ops`.
+//!
+//! Each takes anything that is an [`Operand`]: tensors, variables, weights, numbers, and references to them. Operands
+//! of different dtypes meet in the dtype that Keras's rules give.
+
+mod array;
+mod linalg;
+mod math;
+mod nn;
+mod operand;
+mod operators;
+
+pub use array::*;
+pub use linalg::*;
+pub use math::*;
+pub use nn::*;
+pub use operand::{Literal, Operand};

@@ -1,0 +1,89 @@
+//! What networks are made of.
+
+use super::operand::{floating, meet};
+use super::{Operand, add, logsumexp, subtract};
+use crate::op::Fused;
+use crate::{Op, Result, Tensor, apply_one};
+
+/// `exp(x) / sum(exp(x))` along an axis.
+///
+/// ```
+/// use keras_tensor::{Tensor, ops};
+/// let y = ops::softmax(Tensor::new(&[2.0f32, 1.0, 0.1], [3])?, -1)?;
+/// assert_eq!(y.to_string(), "[0.6590012 0.24243298 0.09856589]");
+/// # Ok::<(), keras_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// An axis that the tensor does not have.
+pub fn softmax(x: impl Operand, axis: isize) -> Result<Tensor> {
+    let x = floating(&x)?;
+    let axis = x.shape().axis(axis, "softmax")?;
+    apply_one(Op::Softmax(axis), &[&x])
+}
+
+/// `log(softmax(x))` along an axis, without overflow.
+///
+/// # Errors
+/// An axis that the tensor does not have.
+pub fn log_softmax(x: impl Operand, axis: isize) -> Result<Tensor> {
+    let x = floating(&x)?;
+    let axis = x.shape().axis(axis, "log_softmax")?;
+    subtract(&x, logsumexp(&x, [axis as isize], true)?)
+}
+
+/// Cross-entropy over the last axis of logits `[.., classes]` with probabilities of the same shape:
+/// `sum(t) * log(sum(exp(x))) - sum(t * x)`.
+///
+/// # Errors
+/// Shapes that differ.
+pub fn softmax_cross_entropy(logits: impl Operand, targets: impl Operand) -> Result<Tensor> {
+    let (logits, targets) = meet(&logits, &targets)?;
+    apply_one(
+        Op::SoftmaxCrossEntropy,
+        &[&*floating(&logits)?, &*floating(&targets)?],
+    )
+}
+
+/// `activation(x @ kernel + bias)` for `x` `[.., in]`, `kernel` `[in, out]` and `bias` `[out]`, in one pass.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn dense(
+    x: impl Operand,
+    kernel: impl Operand,
+    bias: Option<&dyn Operand>,
+    activation: Fused,
+) -> Result<Tensor> {
+    let (x, kernel) = meet(&x, &kernel)?;
+    match bias {
+        Some(bias) => apply_one(Op::Dense(activation), &[&x, &kernel, &*bias.tensor()?]),
+        None => apply_one(Op::Dense(activation), &[&x, &kernel]),
+    }
+}
+
+/// The gradient through an activation whose output was `y`, for the outer gradient `g`.
+///
+/// # Errors
+/// Shapes that differ.
+pub fn activation_grad(g: impl Operand, y: impl Operand, activation: Fused) -> Result<Tensor> {
+    apply_one(
+        Op::ActivationGrad(activation),
+        &[&*g.tensor()?, &*y.tensor()?],
+    )
+}
+
+/// `x + y` for a list of tensors.
+///
+/// # Errors
+/// Shapes that do not broadcast, or no tensors.
+pub fn add_all(tensors: &[Tensor]) -> Result<Tensor> {
+    let Some((first, rest)) = tensors.split_first() else {
+        return Err(crate::Error::argument(
+            "add_all",
+            "no tensors",
+            "at least one",
+        ));
+    };
+    rest.iter().try_fold(first.clone(), |sum, t| add(&sum, t))
+}

@@ -1,0 +1,8 @@
+//! Random numbers: a counter-based generator that gives what TensorFlow gives, and where seeds come from.
+
+mod mersenne;
+mod philox;
+mod seed;
+
+pub use philox::Philox;
+pub use seed::{SeedGenerator, next_seed, set_seed};
