@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Layers of Keras in Rust, and what they are configured with.
+//!
+//! A layer is a struct: what serde sees of it is its config, [`Weight`]s that it skips are filled by
+//! [`Layer::build`]. Models hold [`LayerRef`]s: a layer with its name, its weights and its flags. This crate knows
+//! nothing of models or training.
+
+#![forbid(unsafe_code)]
+
+pub mod activations;
+pub mod constraints;
+mod dims;
+mod infer;
+pub mod initializers;
+mod layer;
+mod layer_ref;
+pub mod layers;
+pub mod names;
+pub mod regularizers;
+mod weight;
+
+pub use dims::Dims;
+pub use layer::{Call, Layer};
+pub use layer_ref::{LayerExt, LayerRef};
+pub use weight::{Declare, Seed, Weight, WeightInfo, Weights};

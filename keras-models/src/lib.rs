@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Models of Keras in Rust: stacking layers, training them, and looking at them.
+//!
+//! [`Model`] is a layer with what training needs; [`Sequential`] stacks layers and derefs to it. This crate knows
+//! nothing of file formats.
+
+#![forbid(unsafe_code)]
+
+pub mod callbacks;
+mod logs;
+mod model;
+mod sequential;
+mod summary;
+mod training;
+
+pub use keras_layers::LayerRef;
+pub use logs::Logs;
+pub use model::Model;
+pub use sequential::Sequential;
+pub use summary::{Style, Summary};
+pub use training::{Compile, Data, Evaluate, Fit, MetricSetting, Predict};

@@ -1,1 +1,70 @@
-//! Placeholder.
+//! Keras in Rust: train, save, load and ship networks in one native binary, with the names, defaults and numbers of
+//! Keras.
+//!
+//! ```
+//! use keras::prelude::*;
+//!
+//! fn main() -> keras::Result<()> {
+//!     let x = ops::constant(&[0.0f32, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [4, 2])?;
+//!     let y = ops::constant(&[0.0f32, 1.0, 1.0, 0.0], [4, 1])?;
+//!     let mut network = Sequential::new(layers![
+//!         Dense::new(8).activation("tanh"),
+//!         Dense::new(1).activation("sigmoid"),
+//!     ]);
+//!     network.compile(Compile::new("adam", "binary_crossentropy").metric("accuracy"))?;
+//!     let history = network.fit((&x, &y), Fit::new().epochs(3).verbose(0))?;
+//!     assert_eq!(history.get("loss").unwrap().len(), 3);
+//!     Ok(())
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub use keras_applications as applications;
+pub use keras_io as io;
+pub use keras_layers::{activations, constraints, initializers, layers, regularizers};
+pub use keras_metrics::{losses, metrics};
+pub use keras_models::{callbacks, layers as layer_list};
+pub use keras_tensor::{DType, Error, Result, Shape, Tensor, Variable, ops, random};
+
+/// Data sets and pipelines.
+pub mod datasets {
+    pub use keras_datasets::*;
+}
+
+/// Models and what they are trained with.
+pub mod models {
+    pub use keras_models::{
+        Compile, Data, Evaluate, Fit, Logs, MetricSetting, Model, Predict, Sequential, Style, Summary,
+    };
+}
+
+/// Optimizers and learning-rate schedules.
+pub mod optimizers {
+    pub use keras_optimizers::*;
+}
+
+/// Differentiation.
+pub mod autograd {
+    pub use keras_autograd::*;
+}
+
+/// Helpers around data and names.
+pub mod utils {
+    pub use keras_datasets::utils::*;
+    pub use keras_layers::names::clear_session;
+}
+
+/// What most programs use.
+pub mod prelude {
+    pub use crate::callbacks::{Callback, EarlyStopping, History};
+    pub use crate::datasets::{Batch, Dataset};
+    pub use crate::losses::*;
+    pub use crate::models::*;
+    pub use crate::optimizers::Optimizer;
+    pub use crate::{DType, Tensor, Variable, ops};
+    pub use keras_autograd::GradientTape;
+    pub use keras_layers::layers::*;
+    pub use keras_layers::{Call, Declare, Dims, Layer, LayerExt, LayerRef, Weight, Weights};
+    pub use keras_models::layers;
+}

@@ -1,6 +1,6 @@
 //! Rules of folds.
 
-use keras_tensor::op::{CumSum, Fold, Reduce};
+use keras_tensor::op::{Axes, CumSum, Fold, Reduce};
 use keras_tensor::{Op, Result, Tensor, apply_one, ops};
 
 use super::{Given, Grads, Needs, none, one};
@@ -43,19 +43,40 @@ pub(super) fn reduce(r: &Reduce, given: &Given) -> Result<Grads> {
     })
 }
 
-/// For each element the product of all others in its fold; with zeros among them, without dividing by them.
+/// For each element the product of all others in its fold, without dividing, so that zeros do no harm.
 fn product_of_others(x: &Tensor, r: &Reduce) -> Result<Tensor> {
-    let zero = ops::equal(x, 0.0)?;
-    let nothing = ops::zeros_like(x)?;
-    let safe = ops::where_(&zero, ops::ones_like(x)?, x)?;
-    let product = ops::reduce(&safe, Fold::Prod, r.axes.clone(), true)?;
-    let zeros = ops::cast(&zero, x.dtype())?;
-    let zeros = ops::reduce(&zeros, Fold::Sum, r.axes.clone(), true)?;
-    let others = ops::divide(&product, &safe)?;
-    // An element that is not zero has other factors only where none is zero; a zero, where it is the only one.
-    let beside_none = ops::where_(ops::equal(&zeros, 0.0)?, &others, &nothing)?;
-    let the_only = ops::where_(ops::equal(&zeros, 1.0)?, &others, &nothing)?;
-    ops::where_(&zero, the_only, beside_none)
+    let kept = (0..x.rank()).filter(|a| !r.axes.contains(a));
+    let order: Axes = kept.chain(r.axes.iter().copied()).collect();
+    let mut back = order.clone();
+    for (to, &from) in order.iter().enumerate() {
+        back[from] = to;
+    }
+    let moved = ops::transpose(x, Some(&order))?;
+    let count: usize = r.axes.iter().map(|&a| x.shape()[a]).product();
+    let rows = x.size().checked_div(count).unwrap_or(0);
+    let folds = ops::reshape_to(&moved, [rows, count].into())?;
+    let others = ops::multiply(products(&folds, false)?, products(&folds, true)?)?;
+    ops::transpose(
+        ops::reshape_to(others, moved.shape().clone())?,
+        Some(&back),
+    )
+}
+
+/// For each element of `[rows, count]` the product of those before it, or after it. Factors double with every step.
+fn products(x: &Tensor, after: bool) -> Result<Tensor> {
+    let (rows, count) = (x.shape()[0], x.shape()[1]);
+    let moved = |x: &Tensor, by: usize| {
+        let (width, begin) = if after { ((0, by), by) } else { ((by, 0), 0) };
+        let padded = ops::pad(x, &[(0, 0), width], 1.0)?;
+        ops::slice(padded, &[0, begin], &[rows, count])
+    };
+    let mut result = moved(x, 1)?;
+    let mut by = 1;
+    while by < count {
+        result = ops::multiply(&result, moved(&result, by)?)?;
+        by *= 2;
+    }
+    Ok(result)
 }
 
 pub(super) fn cumsum(c: &CumSum, given: &Given) -> Result<Grads> {

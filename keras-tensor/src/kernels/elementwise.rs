@@ -368,6 +368,10 @@ pub(super) fn in_place(
         Op::Unary(u) if dtype.is_float() => {
             with_float!(dtype, T => float_unary::<T>(*u, Over(elements::<T>(memory, size))))?;
         }
+        // Only bools come here: the result has the operand's dtype.
+        Op::Unary(u @ (Unary::IsNan | Unary::IsFinite)) => {
+            elements::<u8>(memory, size).fill((*u == Unary::IsFinite) as u8);
+        }
         Op::Unary(Unary::Not) => {
             vectorized(MapInPlace {
                 x: elements::<u8>(memory, size),

@@ -7,7 +7,7 @@ use super::simd::{Loop, vectorized};
 use super::{Lanes, layout, with_number};
 use crate::dtype::Element;
 use crate::op::{ArgReduce, CumSum, Fold, Reduce};
-use crate::{DType, Error, Result, Shape, Tensor};
+use crate::{DType, Result, Shape, Tensor};
 
 /// Elements that one run of a sum adds before runs are added in pairs.
 const RUN: usize = 256;
@@ -139,13 +139,6 @@ pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
             Fold::All => (1, |a, b| (a != 0 && b != 0) as u8),
             _ => (0, |a, b| (a != 0 || b != 0) as u8),
         };
-        if dtype != DType::Bool {
-            return Err(Error::dtype(
-                "all/any",
-                dtype,
-                "bools; compare with something first",
-            ));
-        }
         return Tensor::build(dtype, shape, |out| fold_axis(x, out, &lanes, start, f));
     }
     with_number!(dtype, T => {

@@ -2,7 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{Op, Unary};
+use super::{Binary, Fold, Op, Unary};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// The shape and dtype of a result.
@@ -48,11 +48,18 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
         }
         Op::Random(r) => {
             count(1)?;
-            if inputs[0].dtype() != DType::U32 || inputs[0].shape() != &[2] {
+            if inputs[0].dtype() != DType::U32 {
+                return Err(Error::dtype(
+                    "random",
+                    inputs[0].dtype(),
+                    "a seed of dtype uint32",
+                ));
+            }
+            if inputs[0].shape() != &[2] {
                 return Err(Error::shape(
                     "random",
                     &[inputs[0].shape()],
-                    "a seed of shape (2,) and dtype uint32",
+                    "a seed of shape (2,)",
                 ));
             }
             spec(r.dtype, r.shape.clone())
@@ -159,6 +166,7 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             count(2)?;
             let (x, places) = (inputs[0].shape(), inputs[1]);
             integers("scatter_add", places)?;
+            number("scatter_add", inputs[0])?;
             let inner = s.axis + places.rank();
             if inner > x.rank() || x[s.axis..inner] != places.shape()[..] {
                 return Err(Error::shape(
@@ -204,6 +212,9 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
         Op::Binary(b) => {
             count(2)?;
             same_dtype(op.name(), inputs)?;
+            if !b.gives_bool() && !matches!(b, Binary::Mul | Binary::Max | Binary::Min) {
+                number(op.name(), inputs[0])?;
+            }
             let shape = inputs[0].shape().broadcast(inputs[1].shape(), op.name())?;
             let dtype = if b.gives_bool() {
                 DType::Bool
@@ -214,11 +225,13 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
         }
         Op::Clip(_) => {
             count(1)?;
+            number(op.name(), inputs[0])?;
             spec(inputs[0].dtype(), inputs[0].shape().clone())
         }
         Op::ActivationGrad(_) => {
             count(2)?;
             same_shape(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
             spec(inputs[0].dtype(), inputs[0].shape().clone())
         }
         Op::Select => {
@@ -239,6 +252,17 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
         }
         Op::Reduce(r) => {
             count(1)?;
+            match r.fold {
+                Fold::Sum | Fold::Mean | Fold::Prod => number(op.name(), inputs[0])?,
+                Fold::All | Fold::Any if inputs[0].dtype() != DType::Bool => {
+                    return Err(Error::dtype(
+                        op.name(),
+                        inputs[0].dtype(),
+                        "bools; compare with something first",
+                    ));
+                }
+                Fold::All | Fold::Any | Fold::Max | Fold::Min => {}
+            }
             let x = inputs[0].shape();
             if r.axes.windows(2).any(|w| w[0] >= w[1]) || r.axes.iter().any(|&a| a >= x.rank()) {
                 return Err(Error::shape(
@@ -269,6 +293,7 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
         Op::CumSum(c) => {
             count(1)?;
             has_axis(op.name(), inputs[0], c.axis)?;
+            number(op.name(), inputs[0])?;
             spec(inputs[0].dtype(), inputs[0].shape().clone())
         }
         Op::ArgSort(a) => {
@@ -296,6 +321,7 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
         Op::MatMul(m) => {
             count(2)?;
             same_dtype("matmul", inputs)?;
+            number("matmul", inputs[0])?;
             let (a, b) = (inputs[0].shape(), inputs[1].shape());
             if a.rank() < 2 || b.rank() < 2 {
                 return Err(Error::shape("matmul", &[a, b], "at least two axes each"));
@@ -397,6 +423,14 @@ fn transposed(a: usize, b: usize, swap: bool) -> (usize, usize) {
 fn integers(op: &str, t: &Tensor) -> Result<()> {
     if t.dtype().is_float() || t.dtype() == DType::Bool {
         return Err(Error::dtype(op, t.dtype(), "integers; cast it first"));
+    }
+    Ok(())
+}
+
+/// Sums of bools are no bools.
+fn number(op: &str, t: &Tensor) -> Result<()> {
+    if t.dtype() == DType::Bool {
+        return Err(Error::dtype(op, t.dtype(), "numbers; cast it first"));
     }
     Ok(())
 }

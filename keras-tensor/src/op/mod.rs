@@ -539,7 +539,7 @@ impl Binary {
 }
 
 impl Fold {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Fold::Sum => "sum",
             Fold::Mean => "mean",

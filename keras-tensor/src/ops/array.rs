@@ -142,7 +142,11 @@ pub fn stop_gradient(x: impl Operand) -> Result<Tensor> {
 pub fn reshape(x: impl Operand, shape: &[isize]) -> Result<Tensor> {
     let x = x.tensor()?;
     let unknown = shape.iter().filter(|&&n| n < 0).count();
-    let known: usize = shape.iter().filter(|&&n| n >= 0).product::<isize>() as usize;
+    let known = shape
+        .iter()
+        .filter(|&&n| n >= 0)
+        .try_fold(1usize, |a, &n| a.checked_mul(n as usize))
+        .unwrap_or(usize::MAX);
     let fits = match unknown {
         0 => known == x.size(),
         1 => shape.iter().all(|&n| n >= -1) && known > 0 && x.size().is_multiple_of(known),

@@ -17,6 +17,11 @@ pub fn matmul(a: impl Operand, b: impl Operand) -> Result<Tensor> {
             &[a.shape(), b.shape()],
             "tensors with axes; multiply by a scalar with `multiply`",
         )),
+        (1, 1) if a.size() != b.size() => Err(Error::shape(
+            "matmul",
+            &[a.shape(), b.shape()],
+            "vectors of equal size",
+        )),
         (1, 1) => sum(super::multiply(&a, &b)?, None),
         (1, _) => {
             let row = reshape_to(&a, [1, a.size()].into())?;

@@ -199,7 +199,9 @@ pub fn clip(x: impl Operand, min: f64, max: f64) -> Result<Tensor> {
             format!("at most max, {max}"),
         ));
     }
-    apply_one(Op::Clip(Clip { min, max }), &[&*x.tensor()?])
+    let x = x.tensor()?;
+    let number = x.dtype().with_int_literal();
+    apply_one(Op::Clip(Clip { min, max }), &[&cast(&*x, number)?])
 }
 
 /// Elements of `a` where `condition` is true, of `b` elsewhere; all three are broadcast.
@@ -215,20 +217,20 @@ pub fn where_(condition: impl Operand, a: impl Operand, b: impl Operand) -> Resu
 
 /// Axes to fold: `None` for all, a number, or several; negative ones count from the last.
 pub trait IntoAxes {
-    /// The axes of a tensor of `rank`, ascending.
+    /// The axes of a tensor of `rank`, ascending; errors name `op`.
     ///
     /// # Errors
     /// An axis that the tensor does not have, or one twice.
-    fn axes(&self, rank: usize) -> Result<Axes>;
+    fn axes(&self, rank: usize, op: &str) -> Result<Axes>;
 }
 
-fn checked_axes(given: &[isize], rank: usize) -> Result<Axes> {
+fn checked_axes(given: &[isize], rank: usize, op: &str) -> Result<Axes> {
     let mut axes = Axes::new();
     for &axis in given {
         let i = if axis < 0 { axis + rank as isize } else { axis };
         if !(0..rank as isize).contains(&i) || axes.contains(&(i as usize)) {
             return Err(Error::argument(
-                "axis",
+                format!("{op}.axis"),
                 format!("{given:?}"),
                 format!("different axes of a tensor with {rank}"),
             ));
@@ -240,33 +242,33 @@ fn checked_axes(given: &[isize], rank: usize) -> Result<Axes> {
 }
 
 impl IntoAxes for isize {
-    fn axes(&self, rank: usize) -> Result<Axes> {
-        checked_axes(&[*self], rank)
+    fn axes(&self, rank: usize, op: &str) -> Result<Axes> {
+        checked_axes(&[*self], rank, op)
     }
 }
 
 impl IntoAxes for &[isize] {
-    fn axes(&self, rank: usize) -> Result<Axes> {
-        checked_axes(self, rank)
+    fn axes(&self, rank: usize, op: &str) -> Result<Axes> {
+        checked_axes(self, rank, op)
     }
 }
 
 impl<const N: usize> IntoAxes for [isize; N] {
-    fn axes(&self, rank: usize) -> Result<Axes> {
-        checked_axes(self, rank)
+    fn axes(&self, rank: usize, op: &str) -> Result<Axes> {
+        checked_axes(self, rank, op)
     }
 }
 
 impl IntoAxes for Axes {
-    fn axes(&self, _: usize) -> Result<Axes> {
+    fn axes(&self, _: usize, _: &str) -> Result<Axes> {
         Ok(self.clone())
     }
 }
 
 impl IntoAxes for Option<isize> {
-    fn axes(&self, rank: usize) -> Result<Axes> {
+    fn axes(&self, rank: usize, op: &str) -> Result<Axes> {
         match self {
-            Some(axis) => axis.axes(rank),
+            Some(axis) => axis.axes(rank, op),
             None => Ok((0..rank).collect()),
         }
     }
@@ -278,7 +280,11 @@ impl IntoAxes for Option<isize> {
 /// An axis that the tensor does not have.
 pub fn reduce(x: impl Operand, fold: Fold, axes: impl IntoAxes, keep_dims: bool) -> Result<Tensor> {
     let x = x.tensor()?;
-    let axes = axes.axes(x.rank())?;
+    let axes = axes.axes(x.rank(), fold.name())?;
+    let x = match fold {
+        Fold::Sum | Fold::Prod => cast(&*x, counting(x.dtype()))?,
+        _ => x.into_owned(),
+    };
     apply_one(
         Op::Reduce(Reduce {
             fold,
@@ -287,6 +293,15 @@ pub fn reduce(x: impl Operand, fold: Fold, axes: impl IntoAxes, keep_dims: bool)
         }),
         &[&x],
     )
+}
+
+/// The dtype that Keras sums elements of `dtype` in.
+fn counting(dtype: DType) -> DType {
+    match dtype {
+        DType::Bool | DType::I8 | DType::I16 => DType::I32,
+        DType::U8 | DType::U16 => DType::U32,
+        wide => wide,
+    }
 }
 
 macro_rules! folds {
@@ -302,13 +317,13 @@ macro_rules! folds {
     )*};
 }
 folds! {
-    /// The sum over axes.
+    /// The sum over axes; bools and narrow integers are summed as int32 or uint32.
     sum Sum,
     /// The largest over axes.
     max Max,
     /// The smallest over axes.
     min Min,
-    /// The product over axes.
+    /// The product over axes; bools and narrow integers are multiplied as int32 or uint32.
     prod Prod,
 }
 
@@ -360,7 +375,7 @@ pub fn std(x: impl Operand, axes: impl IntoAxes) -> Result<Tensor> {
 /// An axis that the tensor does not have.
 pub fn moments(x: impl Operand, axes: impl IntoAxes, keep_dims: bool) -> Result<(Tensor, Tensor)> {
     let x = floating(&x)?;
-    let axes = axes.axes(x.rank())?;
+    let axes = axes.axes(x.rank(), "moments")?;
     let mean = reduce(&x, Fold::Mean, axes.clone(), true)?;
     let variance = reduce(
         &square(subtract(&x, &mean)?)?,
@@ -382,13 +397,18 @@ pub fn moments(x: impl Operand, axes: impl IntoAxes, keep_dims: bool) -> Result<
 /// An axis that the tensor does not have.
 pub fn logsumexp(x: impl Operand, axes: impl IntoAxes, keep_dims: bool) -> Result<Tensor> {
     let x = floating(&x)?;
-    let axes = axes.axes(x.rank())?;
-    let top = super::stop_gradient(reduce(&x, Fold::Max, axes.clone(), true)?)?;
-    let top = where_(isfinite(&top)?, &top, super::zeros_like(&top)?)?;
+    let axes = axes.axes(x.rank(), "logsumexp")?;
+    let top = finite_top(&x, axes.clone())?;
     let total = reduce(&exp(subtract(&x, &top)?)?, Fold::Sum, axes, keep_dims)?;
     let logarithm = log(&total)?;
     let top = super::reshape_to(&top, logarithm.shape().clone())?;
     add(&logarithm, &top)
+}
+
+/// The largest elements over axes, which stay with size 1, as constants; 0 where that is not finite.
+pub(super) fn finite_top(x: &Tensor, axes: impl IntoAxes) -> Result<Tensor> {
+    let top = super::stop_gradient(reduce(x, Fold::Max, axes, true)?)?;
+    where_(isfinite(&top)?, &top, super::zeros_like(&top)?)
 }
 
 /// The place of the largest element along an axis, as int64; the first of equals.
@@ -409,7 +429,9 @@ pub fn argmin(x: impl Operand, axis: isize) -> Result<Tensor> {
 
 fn arg_reduce(x: impl Operand, axis: isize, largest: bool) -> Result<Tensor> {
     let x = x.tensor()?;
-    let axis = x.shape().axis(axis, "argmax")?;
+    let axis = x
+        .shape()
+        .axis(axis, if largest { "argmax" } else { "argmin" })?;
     apply_one(Op::ArgReduce(ArgReduce { largest, axis }), &[&x])
 }
 
@@ -419,6 +441,7 @@ fn arg_reduce(x: impl Operand, axis: isize, largest: bool) -> Result<Tensor> {
 /// An axis that the tensor does not have.
 pub fn cumsum(x: impl Operand, axis: isize) -> Result<Tensor> {
     let x = x.tensor()?;
+    let x = cast(&*x, x.dtype().with_int_literal())?;
     let axis = x.shape().axis(axis, "cumsum")?;
     apply_one(
         Op::CumSum(CumSum {

@@ -1,5 +1,6 @@
 //! What networks are made of.
 
+use super::math::finite_top;
 use super::operand::{floating, meet};
 use super::{Operand, add, logsumexp, subtract};
 use crate::op::Fused;
@@ -28,8 +29,10 @@ pub fn softmax(x: impl Operand, axis: isize) -> Result<Tensor> {
 /// An axis that the tensor does not have.
 pub fn log_softmax(x: impl Operand, axis: isize) -> Result<Tensor> {
     let x = floating(&x)?;
-    let axis = x.shape().axis(axis, "log_softmax")?;
-    subtract(&x, logsumexp(&x, [axis as isize], true)?)
+    let axis = x.shape().axis(axis, "log_softmax")? as isize;
+    // The shift first, so that large logits lose no digits to the logarithm.
+    let shifted = subtract(&x, finite_top(&x, [axis])?)?;
+    subtract(&shifted, logsumexp(&shifted, [axis], true)?)
 }
 
 /// Cross-entropy over the last axis of logits `[.., classes]` with probabilities of the same shape:

@@ -1,0 +1,311 @@
+//! One line per op: its name, where its inputs are drawn from, how it is made.
+
+use keras_tensor::op::{
+    Binary, Clip, CumSum, CustomOp, Fold, Fused, MatMul, Pad, Reduce, ScatterAdd, Slice, Spec,
+    Specs, Unary,
+};
+use keras_tensor::{DType, Op, Outputs, Result, Shape, Tensor, ops, smallvec};
+use std::sync::Arc;
+
+use crate::sample::Domain::{self, *};
+use crate::sample::Sample;
+
+/// An op with inputs, drawn from a sample.
+type Made = (Op, Vec<Tensor>);
+
+/// How an op is checked.
+pub struct Case {
+    pub name: &'static str,
+    pub make: Box<dyn Fn(&Sample) -> Made>,
+}
+
+fn case(name: &'static str, make: impl Fn(&Sample) -> Made + 'static) -> Case {
+    let make = Box::new(make);
+    Case { name, make }
+}
+
+const ANY: Domain = Between(-2.0, 2.0);
+const POSITIVE: Domain = Between(0.3, 2.0);
+const NOT_0: Domain = Magnitude(0.3, 2.0);
+const OPEN: Domain = Between(-0.9, 0.9);
+/// Away from integers and halves.
+const NO_STEP: Domain = Magnitude(1.1, 1.4);
+
+pub fn unary() -> Vec<Case> {
+    let f = |name, op, domain| {
+        case(name, move |s| {
+            (Op::Unary(op), vec![s.tensor(&s.shape, domain, 0)])
+        })
+    };
+    vec![
+        f("negative", Unary::Neg, ANY),
+        f("abs", Unary::Abs, NOT_0),
+        f("sign", Unary::Sign, NOT_0),
+        f("square", Unary::Square, ANY),
+        f("sqrt", Unary::Sqrt, POSITIVE),
+        f("rsqrt", Unary::Rsqrt, POSITIVE),
+        f("reciprocal", Unary::Reciprocal, NOT_0),
+        f("exp", Unary::Exp, ANY),
+        f("expm1", Unary::Expm1, ANY),
+        f("log", Unary::Log, POSITIVE),
+        f("log1p", Unary::Log1p, Between(-0.6, 2.0)),
+        f("sin", Unary::Sin, ANY),
+        f("cos", Unary::Cos, ANY),
+        f("tan", Unary::Tan, Between(-1.2, 1.2)),
+        f("arcsin", Unary::Asin, OPEN),
+        f("arccos", Unary::Acos, OPEN),
+        f("arctan", Unary::Atan, ANY),
+        f("sinh", Unary::Sinh, ANY),
+        f("cosh", Unary::Cosh, ANY),
+        f("tanh", Unary::Tanh, ANY),
+        f("sigmoid", Unary::Sigmoid, ANY),
+        f("relu", Unary::Relu, NOT_0),
+        f("softplus", Unary::Softplus, ANY),
+        f("erf", Unary::Erf, ANY),
+        f("floor", Unary::Floor, NO_STEP),
+        f("ceil", Unary::Ceil, NO_STEP),
+        f("round", Unary::Round, NO_STEP),
+        case("clip", |s| {
+            let bounds = Clip {
+                min: -0.7,
+                max: 0.5,
+            };
+            (Op::Clip(bounds), vec![s.tensor(&s.shape, Grid(0.0), 0)])
+        }),
+        case("cast", |s| {
+            (Op::Cast(DType::F64), vec![s.tensor(&s.shape, ANY, 0)])
+        }),
+        case("custom", |s| {
+            (
+                Op::Custom(Arc::new(Cube)),
+                vec![s.tensor(&s.shape, ANY, 0)],
+            )
+        }),
+    ]
+}
+
+pub fn binary() -> Vec<Case> {
+    let f = |name, op, left, right| {
+        case(name, move |s| {
+            let (a, b) = s.pair();
+            let inputs = vec![s.tensor(&a, left, 0), s.tensor(&b, right, 1)];
+            (Op::Binary(op), inputs)
+        })
+    };
+    vec![
+        f("add", Binary::Add, ANY, ANY),
+        f("subtract", Binary::Sub, ANY, ANY),
+        f("multiply", Binary::Mul, ANY, ANY),
+        f("divide", Binary::Div, ANY, NOT_0),
+        f("power", Binary::Pow, POSITIVE, ANY),
+        f("maximum", Binary::Max, Grid(0.0), Grid(0.1)),
+        f("minimum", Binary::Min, Grid(0.0), Grid(0.1)),
+        // Quotients between 2.1 and 2.9, of either sign.
+        f("mod", Binary::Mod, Between(1.4, 1.75), Magnitude(0.62, 0.66)),
+        f(
+            "floor_divide",
+            Binary::FloorDiv,
+            Between(1.4, 1.75),
+            Magnitude(0.62, 0.66),
+        ),
+        case("where", |s| {
+            let (a, b) = s.pair();
+            let condition = &s.shape[s.dropped.min(s.shape.len())..];
+            let inputs = vec![
+                s.condition(condition),
+                s.tensor(&a, ANY, 0),
+                s.tensor(&b, ANY, 1),
+            ];
+            (Op::Select, inputs)
+        }),
+        case("activation_grad", |s| {
+            let inputs = vec![
+                s.tensor(&s.shape, ANY, 0),
+                s.tensor(&s.shape, Magnitude(0.2, 0.8), 1),
+            ];
+            (Op::ActivationGrad(activation(s)), inputs)
+        }),
+    ]
+}
+
+pub fn folds() -> Vec<Case> {
+    let f = |name, fold, domain| {
+        case(name, move |s| {
+            let reduce = Reduce {
+                fold,
+                axes: s.axes_of(&s.shape),
+                keep_dims: s.flags[0],
+            };
+            (Op::Reduce(reduce), vec![s.tensor(&s.shape, domain, 0)])
+        })
+    };
+    vec![
+        f("sum", Fold::Sum, ANY),
+        f("mean", Fold::Mean, ANY),
+        f("max", Fold::Max, Distinct(0.03)),
+        f("min", Fold::Min, Distinct(0.03)),
+        f("prod", Fold::Prod, Magnitude(0.8, 1.2)),
+        case("cumsum", |s| {
+            let shape = s.with_axes();
+            let cumsum = CumSum {
+                axis: s.axis_of(&shape),
+                reverse: s.flags[0],
+            };
+            (Op::CumSum(cumsum), vec![s.tensor(&shape, ANY, 0)])
+        }),
+    ]
+}
+
+pub fn layout() -> Vec<Case> {
+    vec![
+        case("reshape", |s| {
+            let shape = s.shape.iter().rev().copied().collect();
+            (Op::Reshape(shape), vec![s.tensor(&s.shape, ANY, 0)])
+        }),
+        case("transpose", |s| {
+            let order = s.order_of(&s.shape);
+            (Op::Transpose(order), vec![s.tensor(&s.shape, ANY, 0)])
+        }),
+        case("broadcast_to", |s| {
+            let (a, b) = s.pair();
+            let whole = Shape::from(a).broadcast(&Shape::from(&b[..]), "").unwrap();
+            (Op::Broadcast(whole), vec![s.tensor(&b, ANY, 0)])
+        }),
+        case("slice", |s| {
+            let widths = s.widths(s.shape.len());
+            let whole: Vec<usize> = (s.shape.iter().zip(&widths))
+                .map(|(n, w)| w.0 + n + w.1)
+                .collect();
+            let slice = Slice {
+                begin: widths.iter().map(|w| w.0).collect(),
+                size: s.shape[..].into(),
+            };
+            (Op::Slice(slice), vec![s.tensor(&whole, ANY, 0)])
+        }),
+        case("pad", |s| {
+            let widths = s.widths(s.shape.len());
+            let pad = Pad {
+                before: widths.iter().map(|w| w.0).collect(),
+                after: widths.iter().map(|w| w.1).collect(),
+                value: 0.5,
+            };
+            (Op::Pad(pad), vec![s.tensor(&s.shape, ANY, 0)])
+        }),
+        case("concatenate", |s| {
+            let shape = s.with_axes();
+            let axis = s.axis_of(&shape);
+            let inputs = (0..1 + s.mask as usize % 5).map(|i| {
+                let mut shape = shape.clone();
+                shape[axis] = s.dims[i % 3];
+                s.tensor(&shape, ANY, i as u64)
+            });
+            (Op::Concat(axis), inputs.collect())
+        }),
+        case("take", |s| {
+            let shape = s.with_axes();
+            let axis = s.axis_of(&shape);
+            let places = s.places(shape[axis]);
+            (Op::Gather(axis), vec![s.tensor(&shape, ANY, 0), places])
+        }),
+        case("scatter_add", |s| {
+            let whole = s.with_axes();
+            let axis = s.axis_of(&whole);
+            let places = s.places(whole[axis]);
+            let shape = [&whole[..axis], &places.shape()[..], &whole[axis + 1..]].concat();
+            let scatter = ScatterAdd {
+                axis,
+                size: whole[axis],
+            };
+            (
+                Op::ScatterAdd(scatter),
+                vec![s.tensor(&shape, ANY, 0), places],
+            )
+        }),
+    ]
+}
+
+pub fn networks() -> Vec<Case> {
+    vec![
+        case("softmax", |s| {
+            let shape = s.with_axes();
+            (
+                Op::Softmax(s.axis_of(&shape)),
+                vec![s.tensor(&shape, ANY, 0)],
+            )
+        }),
+        case("softmax_cross_entropy", |s| {
+            let shape = s.with_axes();
+            let inputs = vec![s.tensor(&shape, ANY, 0), s.tensor(&shape, POSITIVE, 1)];
+            (Op::SoftmaxCrossEntropy, inputs)
+        }),
+        case("matmul", |s| {
+            let (a, b) = s.pair_of(&s.shape[..s.shape.len().min(2)]);
+            let [m, k, n] = s.dims;
+            let matrix = |batch: &[usize], rows, columns, swap, stream| {
+                let last = if swap { [columns, rows] } else { [rows, columns] };
+                s.tensor(&[batch, &last].concat(), ANY, stream)
+            };
+            let op = MatMul {
+                transpose_a: s.flags[1],
+                transpose_b: s.flags[2],
+            };
+            let inputs = vec![
+                matrix(&a, m, k, op.transpose_a, 0),
+                matrix(&b, k, n, op.transpose_b, 1),
+            ];
+            (Op::MatMul(op), inputs)
+        }),
+        case("dense", |s| {
+            let batch = &s.shape[..s.shape.len().min(3)];
+            let [k, n, _] = s.dims;
+            // Columns of one sign and positive inputs keep relu away from 0.
+            let signs: Vec<f64> = (0..n).map(|i| 1.0 - 2.0 * (i % 2) as f64).collect();
+            let signs = Tensor::new(&signs, [n]).unwrap();
+            let signed = |shape: &[usize], stream| {
+                ops::multiply(s.tensor(shape, Between(0.2, 1.0), stream), &signs).unwrap()
+            };
+            let x = s.tensor(&[batch, &[k]].concat(), Between(0.2, 1.0), 0);
+            let mut inputs = vec![x, signed(&[k, n], 1)];
+            if s.flags[0] {
+                inputs.push(signed(&[n], 2));
+            }
+            (Op::Dense(activation(s)), inputs)
+        }),
+    ]
+}
+
+fn activation(s: &Sample) -> Fused {
+    [Fused::Linear, Fused::Relu, Fused::Sigmoid, Fused::Tanh][s.axis]
+}
+
+/// `x^3`, as a user would write it.
+#[derive(Debug)]
+struct Cube;
+
+impl CustomOp for Cube {
+    fn name(&self) -> &str {
+        "cube"
+    }
+
+    fn infer(&self, inputs: &[&Tensor]) -> Result<Specs> {
+        Ok(smallvec![Spec {
+            dtype: inputs[0].dtype(),
+            shape: inputs[0].shape().clone(),
+        }])
+    }
+
+    fn run(&self, inputs: &[&Tensor]) -> Result<Outputs> {
+        Ok(smallvec![ops::multiply(ops::square(inputs[0])?, inputs[0])?])
+    }
+
+    fn gradient(
+        &self,
+        inputs: &[Tensor],
+        _: &[Tensor],
+        gradients: &[Option<Tensor>],
+    ) -> Result<Vec<Option<Tensor>>> {
+        let slope = ops::multiply(ops::square(&inputs[0])?, 3.0)?;
+        let gradient = gradients[0].as_ref().map(|g| ops::multiply(g, &slope));
+        Ok(vec![gradient.transpose()?])
+    }
+}

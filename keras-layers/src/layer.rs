@@ -1,0 +1,119 @@
+//! What a layer is.
+
+use keras_tensor::{Result, Tensor};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+
+use crate::regularizers::Regularizer;
+use crate::{Dims, Weights};
+
+/// A piece of a network. Only [`Layer::call`] is required.
+///
+/// Everything is `&self`: weights are slots that `build` fills once, so a layer can stand in two places of a network and
+/// predict on several threads. A layer that holds layers declares them in `build`, too.
+///
+/// ```
+/// use keras_layers::{Call, Dims, Layer, LayerRef, Weight, Weights};
+/// use keras_tensor::{Result, Tensor, ops};
+///
+/// struct MyDense { units: usize, kernel: Weight }
+///
+/// impl Layer for MyDense {
+///     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
+///         w.add(&self.kernel, "w", [input.last()?, self.units], "glorot_uniform")
+///     }
+///     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
+///         ops::relu(ops::matmul(x, &self.kernel)?)
+///     }
+/// }
+///
+/// let layer = LayerRef::from(MyDense { units: 3, kernel: Weight::default() });
+/// let y = layer.call(&ops::ones([2, 4], Default::default())?, &Call::inference())?;
+/// assert_eq!((layer.name(), y.shape().to_string()), ("my_dense", "(2, 3)".to_string()));
+/// # Ok::<(), keras_tensor::Error>(())
+/// ```
+pub trait Layer: Any + Send + Sync {
+    /// Declares the weights and the layers that this layer owns, for inputs of this shape.
+    ///
+    /// # Errors
+    /// A shape that the layer cannot take.
+    fn build(&self, _input: &Dims, _weights: &mut Weights) -> Result<()> {
+        Ok(())
+    }
+
+    /// Computes the output.
+    ///
+    /// # Errors
+    /// An input that the layer cannot take.
+    fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor>;
+
+    /// The mask of the output, for an input with or without one; it passes through unless a layer says otherwise.
+    ///
+    /// # Errors
+    /// A mask that the layer cannot use.
+    fn mask(&self, x: &Tensor) -> Result<Option<Tensor>> {
+        Ok(x.mask().cloned())
+    }
+
+    /// The name of the class, where it is not that of the Rust type.
+    fn class_name(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What is added to the loss for the layer's output.
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        None
+    }
+}
+
+/// How a layer is called.
+#[derive(Debug, Default)]
+pub struct Call {
+    training: bool,
+    /// Whether the layer that is being called now is trainable.
+    trainable: Cell<bool>,
+    losses: RefCell<Vec<Tensor>>,
+}
+
+impl Call {
+    /// A call that trains: dropout drops, batch normalization uses the batch's statistics.
+    pub fn training() -> Self {
+        Call {
+            training: true,
+            ..Call::default()
+        }
+    }
+
+    /// A call that predicts.
+    pub fn inference() -> Self {
+        Call::default()
+    }
+
+    /// Whether this call trains.
+    pub fn is_training(&self) -> bool {
+        self.training
+    }
+
+    /// Whether the layer that is being called is not frozen.
+    pub fn is_trainable(&self) -> bool {
+        self.trainable.get()
+    }
+
+    /// Adds to the loss that training minimizes.
+    pub fn add_loss(&self, loss: Tensor) {
+        self.losses.borrow_mut().push(loss);
+    }
+
+    /// Takes out what was added to the loss.
+    pub fn take_losses(&self) -> Vec<Tensor> {
+        self.losses.take()
+    }
+
+    /// Runs `work` as the call of a layer that is trainable or not.
+    pub(crate) fn of_layer<R>(&self, trainable: bool, work: impl FnOnce() -> R) -> R {
+        let before = self.trainable.replace(trainable);
+        let result = work();
+        self.trainable.set(before);
+        result
+    }
+}

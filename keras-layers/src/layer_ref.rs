@@ -1,0 +1,476 @@
+//! What models hold: a layer with its name, its weights and its flags.
+
+use keras_tensor::registry::{self, Entry, Family, snake_case};
+use keras_tensor::{DType, Error, Result, Tensor, Variable, ops};
+use serde_json::{Map, Value, json};
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::{Call, Dims, Layer, WeightInfo, Weights, infer, layers, names};
+
+/// A layer in use. Clones are the same layer.
+///
+/// Freezing, regularizers, constraints, dtype and the context of errors live here or on the weights, never in each
+/// layer.
+#[derive(Clone)]
+pub struct LayerRef(Arc<Node>);
+
+struct Node {
+    layer: Arc<dyn Layer>,
+    class_name: String,
+    name: String,
+    dtype: DType,
+    trainable: AtomicBool,
+    built: OnceLock<Built>,
+    /// Held while the layer is being built, so that threads that race build it once.
+    building: Mutex<()>,
+}
+
+struct Built {
+    input: Dims,
+    owned: Weights,
+}
+
+/// Counts changes of what is built and what is trainable, so that cached lists of variables know when they are stale.
+static STRUCTURE: AtomicU64 = AtomicU64::new(0);
+
+impl Family for dyn Layer {
+    const NAME: &'static str = "layer";
+    const MODULE: &'static str = "keras.layers";
+    fn tables() -> &'static [&'static [Entry<Self>]] {
+        layers::TABLES
+    }
+}
+
+impl LayerRef {
+    fn new<L: Layer>(layer: L, name: Option<String>) -> Self {
+        let class_name = layer
+            .class_name()
+            .map_or_else(class_name::<L>, str::to_string);
+        let name = name.unwrap_or_else(|| names::auto_name(&snake_case(&class_name)));
+        Self::from_parts(Arc::new(layer), class_name, name)
+    }
+
+    fn from_parts(layer: Arc<dyn Layer>, class_name: String, name: String) -> Self {
+        LayerRef(Arc::new(Node {
+            layer,
+            class_name,
+            name,
+            dtype: DType::F32,
+            trainable: AtomicBool::new(true),
+            built: OnceLock::new(),
+            building: Mutex::new(()),
+        }))
+    }
+
+    fn change(self, what: &str, change: impl FnOnce(&mut Node)) -> Self {
+        let mut node = Arc::try_unwrap(self.0).unwrap_or_else(|shared| {
+            // The struct is cheap to make again as long as nothing is built.
+            debug_assert!(
+                shared.built.get().is_none(),
+                "{what} is set before the layer is used"
+            );
+            Node {
+                layer: shared.layer.clone(),
+                class_name: shared.class_name.clone(),
+                name: shared.name.clone(),
+                dtype: shared.dtype,
+                trainable: AtomicBool::new(shared.trainable.load(Ordering::Relaxed)),
+                built: OnceLock::new(),
+                building: Mutex::new(()),
+            }
+        });
+        change(&mut node);
+        LayerRef(Arc::new(node))
+    }
+
+    /// The same layer under another dtype; set it before the layer is used.
+    pub fn with_dtype(self, dtype: DType) -> Self {
+        self.change("dtype", |n| n.dtype = dtype)
+    }
+
+    /// The same layer, frozen or not.
+    pub fn with_trainable(self, trainable: bool) -> Self {
+        self.set_trainable(trainable);
+        self
+    }
+
+    /// The name: `dense_1`.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The class: `Dense`.
+    pub fn class_name(&self) -> &str {
+        &self.0.class_name
+    }
+
+    /// The dtype of weights and computation.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    /// The layer itself, if it is an `L`.
+    pub fn downcast_ref<L: Layer>(&self) -> Option<&L> {
+        (&*self.0.layer as &dyn Any).downcast_ref()
+    }
+
+    /// Whether `other` is the same layer.
+    pub fn is(&self, other: &LayerRef) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether training changes the layer.
+    pub fn trainable(&self) -> bool {
+        self.0.trainable.load(Ordering::Relaxed)
+    }
+
+    /// Freezes or thaws the layer and the layers that it holds.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.0.trainable.store(trainable, Ordering::Relaxed);
+        if let Some(built) = self.0.built.get() {
+            for w in &built.owned.weights {
+                w.variable.set_frozen(!trainable);
+            }
+            for layer in &built.owned.layers {
+                layer.set_trainable(trainable);
+            }
+        }
+        STRUCTURE.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A number that changes whenever any layer is built, frozen or thawed.
+    pub fn structure_version() -> u64 {
+        STRUCTURE.load(Ordering::Relaxed)
+    }
+
+    /// Whether weights are declared.
+    pub fn is_built(&self) -> bool {
+        self.0.built.get().is_some()
+    }
+
+    /// The shape of input that the layer was built for.
+    pub fn input_dims(&self) -> Option<&Dims> {
+        self.0.built.get().map(|b| &b.input)
+    }
+
+    /// Declares the weights for inputs of this shape; nothing happens if they are declared.
+    ///
+    /// # Errors
+    /// A shape that the layer cannot take.
+    pub fn build(&self, input: impl Into<Dims>) -> Result<()> {
+        if self.is_built() {
+            return Ok(());
+        }
+        let input = input.into();
+        {
+            let _building = self
+                .0
+                .building
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if self.is_built() {
+                return Ok(());
+            }
+            let mut owned = Weights::new(self.0.dtype);
+            names::scoped(&self.0.name, || self.0.layer.build(&input, &mut owned))
+                .map_err(|e| self.in_layer(e))?;
+            let built = Built {
+                input: input.clone(),
+                owned,
+            };
+            let _ = self.0.built.set(built);
+        }
+        STRUCTURE.fetch_add(1, Ordering::Relaxed);
+        if self.children().iter().any(|l| !l.is_built()) {
+            self.output_dims(&input)?;
+        }
+        if !self.trainable() {
+            self.set_trainable(false);
+        }
+        Ok(())
+    }
+
+    /// The shape of the output for inputs of this shape; nothing is computed.
+    ///
+    /// # Errors
+    /// A shape that the layer cannot take.
+    pub fn output_dims(&self, input: &Dims) -> Result<Dims> {
+        self.build(input)?;
+        infer::output(input, self.0.dtype, &|x| self.call(x, &Call::inference()))
+    }
+
+    /// Computes the output; the first call builds the layer.
+    ///
+    /// # Errors
+    /// An input that the layer cannot take; the error names the layer.
+    pub fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
+        if !self.is_built() {
+            self.build(infer::dims_of(x.shape()))?;
+        }
+        let run = || {
+            let converted;
+            let x = if x.dtype().is_float() && x.dtype() != self.0.dtype {
+                converted = ops::cast(x, self.0.dtype)?.with_mask(x.mask().cloned());
+                &converted
+            } else {
+                x
+            };
+            let y = match self.0.built.get() {
+                Some(built) if !built.owned.layers.is_empty() => {
+                    names::scoped(&self.0.name, || self.0.layer.call(x, cx))?
+                }
+                _ => self.0.layer.call(x, cx)?,
+            };
+            if let Some(regularizer) = self.0.layer.activity_regularizer() {
+                cx.add_loss(regularizer.resolve()?.penalty(&y)?);
+            }
+            match x.mask() {
+                Some(_) => {
+                    let mask = self.0.layer.mask(x)?;
+                    Ok(y.with_mask(mask))
+                }
+                None => Ok(y),
+            }
+        };
+        cx.of_layer(self.trainable(), run)
+            .map_err(|e| self.in_layer(e))
+    }
+
+    fn in_layer(&self, source: Error) -> Error {
+        Error::InLayer {
+            name: self.0.name.clone(),
+            class: self.0.class_name.clone(),
+            source: Box::new(source),
+        }
+    }
+
+    /// The layers that this layer holds.
+    pub fn children(&self) -> &[LayerRef] {
+        self.0.built.get().map_or(&[], |b| &b.owned.layers)
+    }
+
+    /// Visits every weight, those of held layers after one's own; a layer that stands in two places is visited once.
+    pub fn visit_weights(&self, visit: &mut dyn FnMut(&WeightInfo)) {
+        self.visit(&mut Vec::new(), &mut |owned| {
+            owned.weights.iter().for_each(&mut *visit)
+        });
+    }
+
+    fn visit(&self, seen: &mut Vec<*const Node>, visit: &mut dyn FnMut(&Weights)) {
+        let address = Arc::as_ptr(&self.0);
+        if seen.contains(&address) {
+            return;
+        }
+        seen.push(address);
+        if let Some(built) = self.0.built.get() {
+            visit(&built.owned);
+            for layer in &built.owned.layers {
+                layer.visit(seen, visit);
+            }
+        }
+    }
+
+    /// The weights, in the order of declaration, of each layer the trainable ones first.
+    pub fn weights(&self) -> Vec<Variable> {
+        let mut all = Vec::new();
+        self.visit(&mut Vec::new(), &mut |owned| {
+            let of = |trainable: bool| {
+                owned
+                    .weights
+                    .iter()
+                    .map(|w| &w.variable)
+                    .filter(move |v| v.declared_trainable() == trainable)
+            };
+            all.extend(of(true).chain(of(false)).cloned());
+        });
+        all
+    }
+
+    /// The weights, and the state of random generators.
+    pub fn variables(&self) -> Vec<Variable> {
+        let mut all = self.weights();
+        self.visit(&mut Vec::new(), &mut |owned| {
+            all.extend(owned.states.iter().cloned())
+        });
+        all
+    }
+
+    /// The weights that training changes.
+    pub fn trainable_variables(&self) -> Vec<Variable> {
+        let mut all = self.weights();
+        all.retain(Variable::is_trainable);
+        all
+    }
+
+    /// The weights that training does not change.
+    pub fn non_trainable_variables(&self) -> Vec<Variable> {
+        let mut all = self.weights();
+        all.retain(|v| !v.is_trainable());
+        all
+    }
+
+    /// How many numbers the weights hold.
+    pub fn count_params(&self) -> usize {
+        self.weights().iter().map(|v| v.shape().size()).sum()
+    }
+
+    /// The values of the weights, in their order.
+    ///
+    /// # Errors
+    /// A first value cannot be computed.
+    pub fn get_weights(&self) -> Result<Vec<Tensor>> {
+        self.weights().iter().map(Variable::value).collect()
+    }
+
+    /// Sets the values of the weights, in their order; either all are set or none.
+    ///
+    /// # Errors
+    /// Another number of values, or another shape; the message names the weight.
+    pub fn set_weights(&self, values: &[Tensor]) -> Result<()> {
+        let weights = self.weights();
+        if weights.len() != values.len() {
+            return Err(Error::argument(
+                format!("set_weights of `{}`", self.name()),
+                format!("{} values", values.len()),
+                format!("one for each of its {} weights", weights.len()),
+            ));
+        }
+        let converted = weights
+            .iter()
+            .zip(values)
+            .map(|(w, v)| {
+                if v.shape() == w.shape() {
+                    ops::cast(v, w.dtype())
+                } else {
+                    Err(Error::shape(
+                        format!("weight `{}`", w.path()),
+                        &[v.shape()],
+                        format!("a value of shape {}", w.shape()),
+                    ))
+                }
+            })
+            .collect::<Result<Vec<_>>>()?;
+        weights
+            .iter()
+            .zip(&converted)
+            .try_for_each(|(w, v)| w.assign(v))
+    }
+
+    /// The layer as Keras writes it: `{"module", "class_name", "config", "registered_name"}`.
+    ///
+    /// # Errors
+    /// A class that no table holds.
+    pub fn to_json(&self) -> Result<Value> {
+        let own = layers::TABLES
+            .iter()
+            .flat_map(|t| t.iter())
+            .find_map(|e| (e.save)(&*self.0.layer))
+            .ok_or_else(|| {
+                Error::data(
+                    format!("layer `{}`", self.name()),
+                    format!(
+                        "its class {} is in no table, so it has no config; derive Serialize and Deserialize for it and register it",
+                        self.class_name()
+                    ),
+                )
+            })?;
+        let mut config = Map::new();
+        config.insert("name".into(), self.name().into());
+        config.insert("trainable".into(), self.trainable().into());
+        config.insert(
+            "dtype".into(),
+            json!({
+                "module": "keras",
+                "class_name": "DTypePolicy",
+                "config": {"name": self.0.dtype.name()},
+                "registered_name": null,
+            }),
+        );
+        if let Value::Object(own) = own {
+            config.extend(own);
+        }
+        Ok(json!({
+            "module": "keras.layers",
+            "class_name": self.class_name(),
+            "config": config,
+            "registered_name": null,
+        }))
+    }
+
+    /// The layer that Keras wrote.
+    ///
+    /// # Errors
+    /// An unknown class, or a config that does not fit it.
+    pub fn from_json(json: &Value) -> Result<Self> {
+        let class_name = json["class_name"].as_str().unwrap_or_default();
+        let entry = registry::by_name::<dyn Layer>(class_name)?;
+        let mut config = json["config"].clone();
+        let mut base = |key: &str| config.as_object_mut().and_then(|c| c.remove(key));
+        let name = base("name")
+            .and_then(|n| n.as_str().map(str::to_string))
+            .unwrap_or_else(|| names::auto_name(&snake_case(entry.class_name)));
+        let trainable = base("trainable").and_then(|t| t.as_bool()).unwrap_or(true);
+        let dtype = match base("dtype") {
+            Some(Value::String(name)) => name.parse()?,
+            Some(Value::Object(policy)) => policy
+                .get("config")
+                .and_then(|c| c["name"].as_str())
+                .map_or(Ok(DType::F32), str::parse)?,
+            _ => DType::F32,
+        };
+        let layer = Self::from_parts((entry.load)(&config)?, entry.class_name.into(), name);
+        Ok(layer.with_dtype(dtype).with_trainable(trainable))
+    }
+}
+
+/// `keras_layers::layers::core::dense::Dense` is `Dense`.
+fn class_name<L>() -> String {
+    let full = std::any::type_name::<L>();
+    let plain = full.split('<').next().unwrap_or(full);
+    plain.rsplit("::").next().unwrap_or(plain).to_string()
+}
+
+impl<L: Layer> From<L> for LayerRef {
+    fn from(layer: L) -> Self {
+        LayerRef::new(layer, None)
+    }
+}
+
+impl From<&LayerRef> for LayerRef {
+    fn from(layer: &LayerRef) -> Self {
+        layer.clone()
+    }
+}
+
+/// Settings that every layer has, at the end of its own.
+pub trait LayerExt: Layer + Sized {
+    /// The layer under this name.
+    fn name(self, name: &str) -> LayerRef {
+        LayerRef::new(self, Some(name.to_string()))
+    }
+
+    /// The layer, frozen or not.
+    fn trainable(self, trainable: bool) -> LayerRef {
+        LayerRef::from(self).with_trainable(trainable)
+    }
+
+    /// The layer with weights and computation of this dtype.
+    fn dtype(self, dtype: DType) -> LayerRef {
+        LayerRef::from(self).with_dtype(dtype)
+    }
+}
+
+impl<L: Layer> LayerExt for L {}
+
+/// The layer's config, or its class and name where it has none.
+impl fmt::Debug for LayerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_json() {
+            Ok(json) => write!(f, "{}({})", self.class_name(), json["config"]),
+            Err(_) => write!(f, "{}(name={})", self.class_name(), self.name()),
+        }
+    }
+}

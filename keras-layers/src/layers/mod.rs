@@ -1,0 +1,47 @@
+//! The layers of Keras, a folder per family, a file per layer.
+
+mod activation;
+mod core;
+mod normalization;
+mod regularization;
+mod reshaping;
+
+pub use activation::{LeakyReLU, ReLU, Softmax};
+pub use core::{Activation, Dense, Input, InputLayer};
+pub use normalization::BatchNormalization;
+pub use regularization::Dropout;
+pub use reshaping::{Flatten, Reshape};
+
+use keras_tensor::registry::{Entry, from_config, to_config};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::Layer;
+
+/// Every layer that has a config, by family.
+pub static TABLES: &[&[Entry<dyn Layer>]] = &[
+    core::TABLE,
+    activation::TABLE,
+    normalization::TABLE,
+    regularization::TABLE,
+    reshaping::TABLE,
+];
+
+/// An entry of a family's table.
+const fn entry<L: Layer + Serialize + DeserializeOwned>(
+    class_name: &'static str,
+) -> Entry<dyn Layer> {
+    Entry {
+        class_name,
+        aliases: &[],
+        load: |config| {
+            Ok(Arc::new(from_config::<L>(
+                std::any::type_name::<L>(),
+                config,
+            )?))
+        },
+        save: |layer| to_config::<L>(layer as &dyn Any),
+    }
+}

@@ -1,0 +1,219 @@
+//! Weights: slots in layers, and the list that owns them.
+
+use keras_tensor::ops::Operand;
+use keras_tensor::random::SeedGenerator;
+use keras_tensor::{DType, Error, Result, Shape, Tensor, Variable};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::constraints::{Constrain, Constraint};
+use crate::initializers::Initializer;
+use crate::regularizers::{Regularize, Regularizer};
+use crate::{LayerRef, names};
+
+/// A place in a layer that [`Weights::add`] fills with a variable. Clones are empty.
+#[derive(Default)]
+pub struct Weight(OnceLock<Variable>);
+
+impl Weight {
+    /// The variable, once the layer is built.
+    pub fn variable(&self) -> Option<&Variable> {
+        self.0.get()
+    }
+
+    /// Gives the variable a new value; batch normalization does it with its moving statistics.
+    ///
+    /// # Errors
+    /// The layer is not built, or the value has another shape.
+    pub fn assign(&self, value: &Tensor) -> Result<()> {
+        self.built()?.assign(value)
+    }
+
+    fn built(&self) -> Result<&Variable> {
+        self.0.get().ok_or_else(|| {
+            Error::not_ready(
+                "a weight",
+                "call the layer through its LayerRef, which builds it, and declare the weight in `build`",
+            )
+        })
+    }
+}
+
+impl Clone for Weight {
+    fn clone(&self) -> Self {
+        Weight::default()
+    }
+}
+
+impl fmt::Debug for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get() {
+            Some(v) => v.fmt(f),
+            None => f.write_str("<Weight not built>"),
+        }
+    }
+}
+
+impl Operand for Weight {
+    fn tensor(&self) -> Result<Cow<'_, Tensor>> {
+        Ok(Cow::Owned(self.built()?.value()?))
+    }
+}
+
+/// A place in a layer that [`Weights::add_seed`] fills with a generator of random seeds. Clones are empty.
+#[derive(Default, Debug)]
+pub struct Seed(OnceLock<SeedGenerator>);
+
+impl Clone for Seed {
+    fn clone(&self) -> Self {
+        Seed::default()
+    }
+}
+
+impl Seed {
+    /// The seed of the next draw.
+    ///
+    /// # Errors
+    /// The layer is not built.
+    pub fn next(&self) -> Result<Tensor> {
+        self.0
+            .get()
+            .ok_or_else(|| Error::not_ready("a seed", "declare it in `build` with `add_seed`"))?
+            .next()
+    }
+}
+
+/// How a weight begins, and what governs it.
+///
+/// A string or an initializer makes one: `w.add(&self.kernel, "w", shape, "glorot_uniform")`.
+#[derive(Clone, Debug)]
+pub struct Declare {
+    initializer: Initializer,
+    trainable: bool,
+    regularizer: Option<Regularizer>,
+    constraint: Option<Constraint>,
+}
+
+impl Declare {
+    /// A trainable weight that begins as the initializer says.
+    pub fn new(initializer: impl Into<Initializer>) -> Self {
+        Declare {
+            initializer: initializer.into(),
+            trainable: true,
+            regularizer: None,
+            constraint: None,
+        }
+    }
+
+    /// Whether training changes it.
+    pub fn trainable(mut self, trainable: bool) -> Self {
+        self.trainable = trainable;
+        self
+    }
+
+    /// What it adds to the loss.
+    pub fn regularizer(mut self, regularizer: Option<&Regularizer>) -> Self {
+        self.regularizer = regularizer.cloned();
+        self
+    }
+
+    /// What holds after each update.
+    pub fn constraint(mut self, constraint: Option<&Constraint>) -> Self {
+        self.constraint = constraint.cloned();
+        self
+    }
+}
+
+impl<T: Into<Initializer>> From<T> for Declare {
+    fn from(initializer: T) -> Self {
+        Declare::new(initializer)
+    }
+}
+
+/// A weight with what governs it.
+#[derive(Clone)]
+pub struct WeightInfo {
+    /// The variable.
+    pub variable: Variable,
+    /// What it adds to the loss.
+    pub regularizer: Option<Arc<dyn Regularize>>,
+    /// What holds after each update.
+    pub constraint: Option<Arc<dyn Constrain>>,
+}
+
+/// What a layer owns, in the order of declaration: the one source for variables, counts, summaries, files and freezing.
+pub struct Weights {
+    pub(crate) weights: Vec<WeightInfo>,
+    /// State that is saved for resuming and is no weight: the counters of random generators.
+    pub(crate) states: Vec<Variable>,
+    pub(crate) layers: Vec<LayerRef>,
+    dtype: DType,
+}
+
+impl Weights {
+    pub(crate) fn new(dtype: DType) -> Self {
+        Weights {
+            weights: Vec::new(),
+            states: Vec::new(),
+            layers: Vec::new(),
+            dtype,
+        }
+    }
+
+    /// Declares a weight. Its first value is computed when it is first read.
+    ///
+    /// # Errors
+    /// An unknown initializer, regularizer or constraint, or a slot that is filled already.
+    pub fn add(
+        &mut self,
+        slot: &Weight,
+        name: &str,
+        shape: impl Into<Shape>,
+        how: impl Into<Declare>,
+    ) -> Result<()> {
+        let (how, shape, dtype) = (how.into(), shape.into(), self.dtype);
+        shape.checked_size(name)?;
+        let initializer = how.initializer.resolve()?;
+        initializer.fix_seed();
+        let first = shape.clone();
+        let variable = Variable::lazy(shape, dtype, name, move || {
+            initializer.initialize(&first, dtype)
+        });
+        variable.set_trainable(how.trainable);
+        variable.set_path(names::path(name));
+        slot.0.set(variable.clone()).map_err(|_| {
+            Error::argument(
+                format!("weight `{name}`"),
+                "a slot that is filled already",
+                "a slot of its own for each weight",
+            )
+        })?;
+        self.weights.push(WeightInfo {
+            variable,
+            regularizer: how.regularizer.map(|r| r.resolve()).transpose()?,
+            constraint: how.constraint.map(|c| c.resolve()).transpose()?,
+        });
+        Ok(())
+    }
+
+    /// Declares a generator of random seeds, from `seed` or a default one.
+    ///
+    /// # Errors
+    /// A slot that is filled already.
+    pub fn add_seed(&mut self, slot: &Seed, seed: Option<u32>) -> Result<()> {
+        let generator = SeedGenerator::new(seed);
+        generator
+            .state()
+            .set_path(names::path("seed_generator/seed_generator_state"));
+        self.states.push(generator.state().clone());
+        slot.0.set(generator).map_err(|_| {
+            Error::argument("seed", "a slot that is filled already", "a slot of its own")
+        })
+    }
+
+    /// Declares a layer that this layer calls.
+    pub fn layer(&mut self, layer: &LayerRef) {
+        self.layers.push(layer.clone());
+    }
+}

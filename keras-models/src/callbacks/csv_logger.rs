@@ -1,0 +1,102 @@
+use keras_tensor::{Error, Result};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::Callback;
+use crate::{Logs, Model};
+
+/// Writes a line of numbers for each epoch: `epoch`, then the names in the order of the alphabet; `NA` where an epoch
+/// has none.
+#[derive(Debug)]
+pub struct CSVLogger {
+    path: PathBuf,
+    separator: String,
+    append: bool,
+    file: Option<File>,
+    columns: Vec<String>,
+}
+
+impl CSVLogger {
+    /// Writes to this file, anew at each training.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        CSVLogger {
+            path: path.into(),
+            separator: ",".into(),
+            append: false,
+            file: None,
+            columns: Vec::new(),
+        }
+    }
+
+    /// What stands between columns; a comma by default.
+    pub fn separator(mut self, separator: &str) -> Self {
+        self.separator = separator.into();
+        self
+    }
+
+    /// Whether a file that is there is continued.
+    pub fn append(mut self, append: bool) -> Self {
+        self.append = append;
+        self
+    }
+
+    fn write(&mut self, fields: &[String]) -> Result<()> {
+        let line = fields.join(&self.separator) + "\r\n";
+        let file = self.file.as_mut().expect("opened when training began");
+        file.write_all(line.as_bytes())
+            .and_then(|()| file.flush())
+            .map_err(|e| Error::io(&self.path, e))
+    }
+}
+
+impl Callback for CSVLogger {
+    fn on_train_begin(&mut self, _: &mut Model, _: &Logs) -> Result<()> {
+        let continued = self.append && std::fs::metadata(&self.path).is_ok_and(|m| m.len() > 0);
+        if continued {
+            let text = std::fs::read_to_string(&self.path).map_err(|e| Error::io(&self.path, e))?;
+            let header = text.lines().next().unwrap_or_default();
+            let names = header.split(self.separator.as_str()).skip(1);
+            self.columns = names.map(str::to_string).collect();
+        } else {
+            self.columns.clear();
+        }
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .append(continued)
+            .truncate(!continued)
+            .open(&self.path)
+            .map_err(|e| Error::io(&self.path, e))?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, epoch: usize, _: &mut Model, logs: &mut Logs) -> Result<()> {
+        if self.columns.is_empty() {
+            let mut names: Vec<String> = logs.names().map(str::to_string).collect();
+            names.sort();
+            // Where validation does not come every epoch, its columns are there from the start.
+            if !names.iter().any(|n| n.starts_with("val_")) {
+                let validation: Vec<String> = names.iter().map(|n| format!("val_{n}")).collect();
+                names.extend(validation);
+            }
+            self.columns = names;
+            let header: Vec<String> = std::iter::once("epoch".to_string())
+                .chain(self.columns.iter().cloned())
+                .collect();
+            self.write(&header)?;
+        }
+        let values = self
+            .columns
+            .iter()
+            .map(|n| logs.get(n).map_or("NA".to_string(), |v| v.to_string()));
+        let fields: Vec<String> = std::iter::once(epoch.to_string()).chain(values).collect();
+        self.write(&fields)
+    }
+
+    fn on_train_end(&mut self, _: &mut Model, _: &Logs) -> Result<()> {
+        self.file = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! What a model is trained with.
+
+use keras_layers::LayerRef;
+use keras_metrics::losses::Loss;
+use keras_metrics::metrics::{Mean, Metric, resolve_metric};
+use keras_optimizers::Optimizer;
+use keras_tensor::{Result, Tensor, Variable};
+use std::sync::Arc;
+
+use keras_layers::constraints::Constrain;
+use keras_layers::regularizers::Regularize;
+
+use crate::{Logs, Model};
+
+/// What [`Model::compile`] takes: an optimizer, a loss, and metrics, each by name or as a value.
+///
+/// ```
+/// use keras_models::Compile;
+/// let how = Compile::new("adam", "categorical_crossentropy").metric("accuracy");
+/// ```
+pub struct Compile {
+    optimizer: Optimizer,
+    loss: Loss,
+    metrics: Vec<MetricSetting>,
+    weighted_metrics: Vec<MetricSetting>,
+}
+
+impl Compile {
+    /// An optimizer and a loss.
+    pub fn new(optimizer: impl Into<Optimizer>, loss: impl Into<Loss>) -> Self {
+        Compile {
+            optimizer: optimizer.into(),
+            loss: loss.into(),
+            metrics: Vec::new(),
+            weighted_metrics: Vec::new(),
+        }
+    }
+
+    /// A number to watch besides the loss, without regard to sample weights.
+    pub fn metric(mut self, metric: impl Into<MetricSetting>) -> Self {
+        self.metrics.push(metric.into());
+        self
+    }
+
+    /// A number to watch besides the loss, in which samples count by their weights.
+    pub fn weighted_metric(mut self, metric: impl Into<MetricSetting>) -> Self {
+        self.weighted_metrics.push(metric.into());
+        self
+    }
+}
+
+/// A metric, by name or as a value. A name is the name of its number in logs, exactly as it is given.
+pub enum MetricSetting {
+    /// By name; `"accuracy"` and `"crossentropy"` are resolved by the shapes of the first batch.
+    Named(String),
+    /// As a value.
+    Value(Metric),
+}
+
+impl From<&str> for MetricSetting {
+    fn from(name: &str) -> Self {
+        MetricSetting::Named(name.to_string())
+    }
+}
+
+impl<M: Into<Metric>> From<M> for MetricSetting {
+    fn from(metric: M) -> Self {
+        MetricSetting::Value(metric.into())
+    }
+}
+
+/// A metric in use.
+pub(crate) struct Watched {
+    name: String,
+    weighted: bool,
+    metric: Option<Metric>,
+}
+
+impl Watched {
+    fn new(setting: MetricSetting, weighted: bool) -> Result<Self> {
+        let (name, metric) = match setting {
+            MetricSetting::Value(metric) => (metric.name()?, Some(metric)),
+            // A name that nothing has is an error now, not at the first batch.
+            MetricSetting::Named(name) => {
+                resolve_metric(&name, &[1, 2], &[1, 2])?;
+                (name, None)
+            }
+        };
+        Ok(Watched {
+            name,
+            weighted,
+            metric,
+        })
+    }
+
+    fn ready(&mut self, y: &Tensor, y_pred: &Tensor) -> Result<&Metric> {
+        if self.metric.is_none() {
+            self.metric = Some(resolve_metric(&self.name, y.shape(), y_pred.shape())?);
+        }
+        Ok(self.metric.as_ref().expect("set above"))
+    }
+}
+
+/// A compiled model's parts.
+pub(crate) struct Compiled {
+    pub(crate) optimizer: Optimizer,
+    pub(crate) loss: Loss,
+    pub(crate) loss_tracker: Mean,
+    pub(crate) watched: Vec<Watched>,
+    pub(crate) plan: Plan,
+}
+
+/// Lists that a training step needs, kept until layers are built, frozen or thawed.
+#[derive(Default)]
+pub(crate) struct Plan {
+    version: Option<u64>,
+    pub(crate) trainable: Vec<Variable>,
+    pub(crate) gradients: Vec<Option<Tensor>>,
+    pub(crate) regularized: Vec<(Variable, Arc<dyn Regularize>)>,
+    pub(crate) constrained: Vec<(Variable, Arc<dyn Constrain>)>,
+}
+
+impl Plan {
+    /// Makes the lists anew if anything has changed.
+    pub(crate) fn refresh(&mut self, root: &LayerRef) {
+        let version = LayerRef::structure_version();
+        if self.version == Some(version) {
+            return;
+        }
+        self.version = Some(version);
+        self.trainable = root.trainable_variables();
+        self.regularized.clear();
+        self.constrained.clear();
+        root.visit_weights(&mut |w| {
+            if let Some(r) = &w.regularizer
+                && w.variable.is_trainable()
+            {
+                self.regularized.push((w.variable.clone(), r.clone()));
+            }
+            if let Some(c) = &w.constraint
+                && w.variable.is_trainable()
+            {
+                self.constrained.push((w.variable.clone(), c.clone()));
+            }
+        });
+    }
+}
+
+impl Compiled {
+    /// Counts a batch into the metrics.
+    pub(crate) fn update_metrics(
+        &mut self,
+        y: &Tensor,
+        y_pred: &Tensor,
+        sample_weight: Option<&Tensor>,
+    ) -> Result<()> {
+        for watched in &mut self.watched {
+            let weight = sample_weight.filter(|_| watched.weighted);
+            watched.ready(y, y_pred)?.update_state(y, y_pred, weight)?;
+        }
+        Ok(())
+    }
+
+    /// The loss and the metrics so far.
+    pub(crate) fn results(&self, logs: &mut Logs) -> Result<()> {
+        logs.set("loss", self.loss_tracker.result()?.item()?);
+        for watched in &self.watched {
+            if let Some(metric) = &watched.metric {
+                logs.set(&watched.name, metric.result()?.item()?);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn reset_metrics(&self) -> Result<()> {
+        self.loss_tracker.reset_state()?;
+        self.watched
+            .iter()
+            .filter_map(|w| w.metric.as_ref())
+            .try_for_each(Metric::reset_state)
+    }
+}
+
+impl Model {
+    /// Sets what the model is trained with.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn compile(&mut self, how: Compile) -> Result<()> {
+        how.optimizer.resolve()?;
+        how.loss.resolve()?;
+        let watched = how
+            .metrics
+            .into_iter()
+            .map(|m| Watched::new(m, false))
+            .chain(how.weighted_metrics.into_iter().map(|m| Watched::new(m, true)))
+            .collect::<Result<_>>()?;
+        self.compiled = Some(Compiled {
+            optimizer: how.optimizer,
+            loss: how.loss,
+            loss_tracker: Mean::new().name("loss"),
+            watched,
+            plan: Plan::default(),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! Compiling, fitting, evaluating, predicting.
+
+mod class_weight;
+mod compile;
+mod data;
+mod evaluate;
+mod fit;
+mod hooks;
+mod predict;
+mod step;
+
+pub use compile::{Compile, MetricSetting};
+pub use data::Data;
+pub use evaluate::Evaluate;
+pub use fit::Fit;
+pub use predict::Predict;
+
+pub(crate) use compile::Compiled;
+pub(crate) use step::TrainStep;

@@ -1,0 +1,71 @@
+//! `keras train`
+
+use clap::Subcommand;
+use keras::datasets::mnist;
+use keras::prelude::*;
+use keras::utils::set_random_seed;
+
+/// What can be trained.
+#[derive(Subcommand)]
+pub(crate) enum What {
+    /// A network of dense layers on the handwritten digits of MNIST
+    Mnist {
+        /// How many times to go through the 60,000 training images
+        #[arg(long, default_value_t = EPOCHS)]
+        epochs: usize,
+        /// Fixes the initial weights and the order of the images
+        #[arg(long, default_value_t = SEED)]
+        seed: u64,
+    },
+}
+
+const EPOCHS: usize = 5;
+const SEED: u64 = 42;
+
+impl Default for What {
+    fn default() -> Self {
+        What::Mnist {
+            epochs: EPOCHS,
+            seed: SEED,
+        }
+    }
+}
+
+pub(crate) fn run(what: What) -> keras::Result<()> {
+    let What::Mnist { epochs, seed } = what;
+    set_random_seed(seed);
+    let ((x, y), (x_val, y_val)) = mnist::load_data()?;
+    let train = prepared(&x, &y)?.shuffle(10_000).batch(32);
+    let validation = prepared(&x_val, &y_val)?.batch(32);
+
+    let mut network = Sequential::new(layers![
+        Input::new([28 * 28]),
+        Dense::new(256).activation("relu"),
+        Dense::new(128).activation("relu"),
+        Dense::new(64).activation("relu"),
+        Dense::new(32).activation("relu"),
+        Dense::new(10),
+    ]);
+    network.summary();
+    network.compile(
+        Compile::new("adam", CategoricalCrossentropy::new().from_logits(true)).metric("accuracy"),
+    )?;
+    let how = Fit::new().epochs(epochs).validation_data(&validation);
+    let history = network.fit(&train, how)?;
+
+    for (name, values) in history.iter() {
+        println!("{name}: {values:?}");
+    }
+    if let Some(accuracy) = history.last("val_accuracy") {
+        println!("Test accuracy: {accuracy:.4}");
+    }
+    Ok(())
+}
+
+/// Pixels to `[-1, 1]`, images to rows, labels to one-hot.
+fn prepared(x: &Tensor, y: &Tensor) -> keras::Result<Dataset> {
+    let x = 2.0 * ops::cast(x, DType::F32)? / 255.0 - 1.0;
+    let x = ops::reshape(&x, &[-1, 28 * 28])?;
+    let y = ops::one_hot(y, 10, DType::F32)?;
+    Dataset::from_tensor_slices((x, y))
+}
