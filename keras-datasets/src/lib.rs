@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Data sets and input pipelines of Keras in Rust.
+//!
+//! [`Dataset`] makes batches of tensors, or of anything that yields them; [`mnist`] loads the handwritten digits.
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod cache;
+mod dataset;
+mod idx;
+pub mod mnist;
+pub mod npz;
+mod prefetch;
+mod shuffle;
+pub mod utils;
+
+pub use batch::{Batch, IntoColumns};
+pub use cache::keras_home;
+pub use dataset::{Dataset, Iter};

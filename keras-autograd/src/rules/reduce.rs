@@ -56,10 +56,7 @@ fn product_of_others(x: &Tensor, r: &Reduce) -> Result<Tensor> {
     let rows = x.size().checked_div(count).unwrap_or(0);
     let folds = ops::reshape_to(&moved, [rows, count].into())?;
     let others = ops::multiply(products(&folds, false)?, products(&folds, true)?)?;
-    ops::transpose(
-        ops::reshape_to(others, moved.shape().clone())?,
-        Some(&back),
-    )
+    ops::transpose(ops::reshape_to(others, moved.shape().clone())?, Some(&back))
 }
 
 /// For each element of `[rows, count]` the product of those before it, or after it. Factors double with every step.

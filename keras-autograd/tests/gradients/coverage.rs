@@ -93,7 +93,7 @@ covered!(other, OTHERS, Op, {
 });
 
 /// The name of the entry that checks an op.
-pub fn entry(op: &Op) -> Option<&'static str> {
+pub(crate) fn entry(op: &Op) -> Option<&'static str> {
     match op {
         Op::Unary(u) => unary(u),
         Op::Binary(b) => binary(b),
@@ -103,7 +103,7 @@ pub fn entry(op: &Op) -> Option<&'static str> {
 }
 
 /// The names of all entries that must exist.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     [UNARY, BINARY, FOLDS, OTHERS]
         .into_iter()
         .flatten()

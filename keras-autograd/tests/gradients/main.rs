@@ -16,7 +16,7 @@ use table::Case;
 fn config() -> Config {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     Config {
-        cases: number("PROPTEST_CASES").map_or(32, |n| n as u32),
+        cases: number("PROPTEST_CASES").map_or(64, |n| n as u32),
         rng_seed: RngSeed::Fixed(number("PROPTEST_RNG_SEED").unwrap_or(1)),
         failure_persistence: None,
         ..Config::default()

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 /// What values may be; all stay away from places without a derivative.
 #[derive(Clone, Copy, Debug)]
-pub enum Domain {
+pub(crate) enum Domain {
     /// In a range.
     Between(f64, f64),
     /// Of either sign, with a magnitude in a range.
@@ -20,7 +20,7 @@ pub enum Domain {
 
 /// How a tensor came to be.
 #[derive(Clone, Copy, Debug)]
-pub enum Origin {
+pub(crate) enum Origin {
     Fresh,
     Transposed,
     RowView,
@@ -28,20 +28,20 @@ pub enum Origin {
 
 /// Everything about a case that is random.
 #[derive(Clone, Debug)]
-pub struct Sample {
-    pub shape: Vec<usize>,
-    pub dims: [usize; 3],
+pub(crate) struct Sample {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dims: [usize; 3],
     /// Axes of the first and the second operand that have size 1 instead; how many leading ones the second lacks.
-    pub ones: (u8, u8),
-    pub dropped: usize,
-    pub axis: usize,
-    pub mask: u8,
-    pub flags: [bool; 3],
-    pub origin: Origin,
-    pub seed: u64,
+    pub(crate) ones: (u8, u8),
+    pub(crate) dropped: usize,
+    pub(crate) axis: usize,
+    pub(crate) mask: u8,
+    pub(crate) flags: [bool; 3],
+    pub(crate) origin: Origin,
+    pub(crate) seed: u64,
 }
 
-pub fn samples() -> impl Strategy<Value = Sample> {
+pub(crate) fn samples() -> impl Strategy<Value = Sample> {
     let size = prop_oneof![1 => Just(0usize), 2 => Just(1), 6 => 2..4usize];
     let shape = prop::collection::vec(size.clone(), 0..5);
     let dims = [size.clone(), size.clone(), size];
@@ -96,7 +96,7 @@ impl Sample {
     }
 
     /// A tensor of the domain, made in the sample's way.
-    pub fn tensor(&self, shape: &[usize], domain: Domain, stream: u64) -> Tensor {
+    pub(crate) fn tensor(&self, shape: &[usize], domain: Domain, stream: u64) -> Tensor {
         let new = |shape: &[usize]| {
             let values = self.values(shape.iter().product(), domain, stream);
             Tensor::new(&values, shape).unwrap()
@@ -116,12 +116,12 @@ impl Sample {
     }
 
     /// Two shapes that broadcast.
-    pub fn pair(&self) -> (Vec<usize>, Vec<usize>) {
+    pub(crate) fn pair(&self) -> (Vec<usize>, Vec<usize>) {
         self.pair_of(&self.shape)
     }
 
     /// Two shapes that broadcast to one like `shape`.
-    pub fn pair_of(&self, shape: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    pub(crate) fn pair_of(&self, shape: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let with_ones = |mask: u8| -> Vec<usize> {
             let at = |(i, &n): (usize, &usize)| if mask >> i & 1 == 1 { 1 } else { n };
             shape.iter().enumerate().map(at).collect()
@@ -136,7 +136,7 @@ impl Sample {
     }
 
     /// The shape, with at least one axis.
-    pub fn with_axes(&self) -> Vec<usize> {
+    pub(crate) fn with_axes(&self) -> Vec<usize> {
         if self.shape.is_empty() {
             vec![self.dims[0]]
         } else {
@@ -145,19 +145,19 @@ impl Sample {
     }
 
     /// One axis of a shape.
-    pub fn axis_of(&self, shape: &[usize]) -> usize {
+    pub(crate) fn axis_of(&self, shape: &[usize]) -> usize {
         self.axis % shape.len()
     }
 
     /// Some axes of a shape.
-    pub fn axes_of(&self, shape: &[usize]) -> Axes {
+    pub(crate) fn axes_of(&self, shape: &[usize]) -> Axes {
         (0..shape.len())
             .filter(|i| self.mask >> i & 1 == 1)
             .collect()
     }
 
     /// An order of the axes of a shape.
-    pub fn order_of(&self, shape: &[usize]) -> Axes {
+    pub(crate) fn order_of(&self, shape: &[usize]) -> Axes {
         let keys = self.uniform(shape.len(), 90);
         let mut order: Axes = (0..shape.len()).collect();
         order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
@@ -165,7 +165,7 @@ impl Sample {
     }
 
     /// Integers below `size`, some counted from the end; none if there is nothing to name.
-    pub fn places(&self, size: usize) -> Tensor {
+    pub(crate) fn places(&self, size: usize) -> Tensor {
         let shape = if size == 0 {
             vec![0]
         } else {
@@ -178,7 +178,7 @@ impl Sample {
     }
 
     /// Truth values.
-    pub fn condition(&self, shape: &[usize]) -> Tensor {
+    pub(crate) fn condition(&self, shape: &[usize]) -> Tensor {
         let values: Vec<bool> = self
             .uniform(shape.iter().product(), 92)
             .iter()
@@ -188,7 +188,7 @@ impl Sample {
     }
 
     /// Widths up to 2, two for each axis.
-    pub fn widths(&self, rank: usize) -> Vec<(usize, usize)> {
+    pub(crate) fn widths(&self, rank: usize) -> Vec<(usize, usize)> {
         let u = self.uniform(2 * rank, 93);
         u.chunks(2)
             .map(|w| ((w[0] * 3.0) as usize, (w[1] * 3.0) as usize))

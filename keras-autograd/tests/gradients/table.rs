@@ -14,9 +14,9 @@ use crate::sample::Sample;
 type Made = (Op, Vec<Tensor>);
 
 /// How an op is checked.
-pub struct Case {
-    pub name: &'static str,
-    pub make: Box<dyn Fn(&Sample) -> Made>,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) make: Box<dyn Fn(&Sample) -> Made>,
 }
 
 fn case(name: &'static str, make: impl Fn(&Sample) -> Made + 'static) -> Case {
@@ -31,7 +31,7 @@ const OPEN: Domain = Between(-0.9, 0.9);
 /// Away from integers and halves.
 const NO_STEP: Domain = Magnitude(1.1, 1.4);
 
-pub fn unary() -> Vec<Case> {
+pub(crate) fn unary() -> Vec<Case> {
     let f = |name, op, domain| {
         case(name, move |s| {
             (Op::Unary(op), vec![s.tensor(&s.shape, domain, 0)])
@@ -76,15 +76,12 @@ pub fn unary() -> Vec<Case> {
             (Op::Cast(DType::F64), vec![s.tensor(&s.shape, ANY, 0)])
         }),
         case("custom", |s| {
-            (
-                Op::Custom(Arc::new(Cube)),
-                vec![s.tensor(&s.shape, ANY, 0)],
-            )
+            (Op::Custom(Arc::new(Cube)), vec![s.tensor(&s.shape, ANY, 0)])
         }),
     ]
 }
 
-pub fn binary() -> Vec<Case> {
+pub(crate) fn binary() -> Vec<Case> {
     let f = |name, op, left, right| {
         case(name, move |s| {
             let (a, b) = s.pair();
@@ -101,7 +98,12 @@ pub fn binary() -> Vec<Case> {
         f("maximum", Binary::Max, Grid(0.0), Grid(0.1)),
         f("minimum", Binary::Min, Grid(0.0), Grid(0.1)),
         // Quotients between 2.1 and 2.9, of either sign.
-        f("mod", Binary::Mod, Between(1.4, 1.75), Magnitude(0.62, 0.66)),
+        f(
+            "mod",
+            Binary::Mod,
+            Between(1.4, 1.75),
+            Magnitude(0.62, 0.66),
+        ),
         f(
             "floor_divide",
             Binary::FloorDiv,
@@ -128,7 +130,7 @@ pub fn binary() -> Vec<Case> {
     ]
 }
 
-pub fn folds() -> Vec<Case> {
+pub(crate) fn folds() -> Vec<Case> {
     let f = |name, fold, domain| {
         case(name, move |s| {
             let reduce = Reduce {
@@ -156,7 +158,7 @@ pub fn folds() -> Vec<Case> {
     ]
 }
 
-pub fn layout() -> Vec<Case> {
+pub(crate) fn layout() -> Vec<Case> {
     vec![
         case("reshape", |s| {
             let shape = s.shape.iter().rev().copied().collect();
@@ -224,7 +226,7 @@ pub fn layout() -> Vec<Case> {
     ]
 }
 
-pub fn networks() -> Vec<Case> {
+pub(crate) fn networks() -> Vec<Case> {
     vec![
         case("softmax", |s| {
             let shape = s.with_axes();
@@ -242,7 +244,11 @@ pub fn networks() -> Vec<Case> {
             let (a, b) = s.pair_of(&s.shape[..s.shape.len().min(2)]);
             let [m, k, n] = s.dims;
             let matrix = |batch: &[usize], rows, columns, swap, stream| {
-                let last = if swap { [columns, rows] } else { [rows, columns] };
+                let last = if swap {
+                    [columns, rows]
+                } else {
+                    [rows, columns]
+                };
                 s.tensor(&[batch, &last].concat(), ANY, stream)
             };
             let op = MatMul {
@@ -295,7 +301,10 @@ impl CustomOp for Cube {
     }
 
     fn run(&self, inputs: &[&Tensor]) -> Result<Outputs> {
-        Ok(smallvec![ops::multiply(ops::square(inputs[0])?, inputs[0])?])
+        Ok(smallvec![ops::multiply(
+            ops::square(inputs[0])?,
+            inputs[0]
+        )?])
     }
 
     fn gradient(

@@ -28,7 +28,7 @@ impl LearningRateScheduler {
 impl Callback for LearningRateScheduler {
     fn on_epoch_begin(&mut self, epoch: usize, model: &mut Model, _: &Logs) -> Result<()> {
         let optimizer = model.optimizer()?;
-        let rate = (self.schedule)(epoch, optimizer.learning_rate());
+        let rate = (self.schedule)(epoch, optimizer.learning_rate()?);
         optimizer.set_learning_rate(rate)?;
         if self.verbose {
             println!(
@@ -40,7 +40,7 @@ impl Callback for LearningRateScheduler {
     }
 
     fn on_epoch_end(&mut self, _: usize, model: &mut Model, logs: &mut Logs) -> Result<()> {
-        logs.set("learning_rate", model.optimizer()?.learning_rate());
+        logs.set("learning_rate", model.optimizer()?.learning_rate()?);
         Ok(())
     }
 }

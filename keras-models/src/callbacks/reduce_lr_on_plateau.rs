@@ -96,7 +96,7 @@ impl Callback for ReduceLROnPlateau {
 
     fn on_epoch_end(&mut self, epoch: usize, model: &mut Model, logs: &mut Logs) -> Result<()> {
         let optimizer = model.optimizer()?;
-        let rate = optimizer.learning_rate();
+        let rate = optimizer.learning_rate()?;
         let current = self.monitor.value(logs);
         logs.set("learning_rate", rate);
         let Some(current) = current else {

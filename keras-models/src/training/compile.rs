@@ -1,7 +1,7 @@
 //! What a model is trained with.
 
 use keras_layers::LayerRef;
-use keras_metrics::losses::Loss;
+use keras_metrics::losses::{Loss, LossFunction};
 use keras_metrics::metrics::{Mean, Metric, resolve_metric};
 use keras_optimizers::Optimizer;
 use keras_tensor::{Result, Tensor, Variable};
@@ -79,7 +79,7 @@ pub(crate) struct Watched {
 impl Watched {
     fn new(setting: MetricSetting, weighted: bool) -> Result<Self> {
         let (name, metric) = match setting {
-            MetricSetting::Value(metric) => (metric.name()?, Some(metric)),
+            MetricSetting::Value(metric) => (metric.name().to_string(), Some(metric)),
             // A name that nothing has is an error now, not at the first batch.
             MetricSetting::Named(name) => {
                 resolve_metric(&name, &[1, 2], &[1, 2])?;
@@ -104,7 +104,7 @@ impl Watched {
 /// A compiled model's parts.
 pub(crate) struct Compiled {
     pub(crate) optimizer: Optimizer,
-    pub(crate) loss: Loss,
+    pub(crate) loss: Arc<dyn LossFunction>,
     pub(crate) loss_tracker: Mean,
     pub(crate) watched: Vec<Watched>,
     pub(crate) plan: Plan,
@@ -188,7 +188,7 @@ impl Model {
     /// An unknown name.
     pub fn compile(&mut self, how: Compile) -> Result<()> {
         how.optimizer.resolve()?;
-        how.loss.resolve()?;
+        let loss = how.loss.resolve()?;
         let watched = how
             .metrics
             .into_iter()
@@ -197,7 +197,7 @@ impl Model {
             .collect::<Result<_>>()?;
         self.compiled = Some(Compiled {
             optimizer: how.optimizer,
-            loss: how.loss,
+            loss,
             loss_tracker: Mean::new().name("loss"),
             watched,
             plan: Plan::default(),

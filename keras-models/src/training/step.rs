@@ -62,7 +62,7 @@ impl Model {
             ));
         };
         plan.refresh(&root);
-        let mut total = loss.call(y, y_pred, sample_weight)?;
+        let mut total = loss.compute(y, y_pred, sample_weight)?;
         for added in cx.take_losses() {
             total = ops::add(&total, ops::sum(&added, None)?)?;
         }

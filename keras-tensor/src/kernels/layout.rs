@@ -34,13 +34,19 @@ macro_rules! with_width {
 }
 
 pub(super) fn fill(value: f64, shape: Shape, dtype: DType) -> Result<Tensor> {
-    with_any!(dtype, T => Tensor::build(dtype, shape, |out| out.fill(T::from_f64(value))))
+    with_any!(dtype, T => Tensor::build(dtype, shape, |out| out.fill(stored::<T>(value, dtype))))
+}
+
+/// A number as an element; a bool is 0 or 1.
+fn stored<T: Element>(value: f64, dtype: DType) -> T {
+    let truth = dtype == DType::Bool && value != 0.0;
+    T::from_f64(if truth { 1.0 } else { value })
 }
 
 pub(super) fn arange(a: &Arange, shape: Shape) -> Result<Tensor> {
-    with_any!(a.dtype, T => Tensor::build(a.dtype, shape, |out| {
+    with_any!(a.dtype, T => Tensor::build(a.dtype, shape, |out: &mut [T]| {
         for (i, o) in out.iter_mut().enumerate() {
-            *o = T::from_f64(a.start + a.step * i as f64);
+            *o = stored(a.start + a.step * i as f64, a.dtype);
         }
     }))
 }
@@ -55,7 +61,7 @@ pub(super) fn copy(x: &Tensor) -> Result<Tensor> {
 /// The same values in another dtype; floats become integers by cutting, anything becomes bool by comparing with 0.
 pub(super) fn cast(x: &Tensor, to: DType) -> Result<Tensor> {
     let from = x.dtype();
-    if from == to || (from == DType::Bool && to == DType::U8) {
+    if from == to {
         return copy(x);
     }
     let shape = x.shape().clone();
@@ -224,7 +230,7 @@ pub(super) fn pad(x: &Tensor, p: &Pad, shape: Shape) -> Result<Tensor> {
     with_any!(x.dtype(), T => {
         let source = x.raw::<T>();
         Tensor::build(x.dtype(), shape, |out: &mut [T]| {
-            out.fill(T::from_f64(p.value));
+            out.fill(stored::<T>(p.value, x.dtype()));
             for_each_run(x.shape(), &strides, base, |from, to, _| {
                 out[to..to + run].copy_from_slice(&source[from..from + run]);
             });

@@ -1,6 +1,7 @@
 //! Folding axes. Sums are formed in an order that the shape alone decides.
 
 use smallvec::SmallVec;
+use std::ops::Range;
 
 use super::elementwise::Number;
 use super::simd::{Loop, vectorized};
@@ -12,6 +13,10 @@ use crate::{DType, Result, Shape, Tensor};
 /// Elements that one run of a sum adds before runs are added in pairs.
 const RUN: usize = 256;
 const LANES: usize = 16;
+/// Columns that are summed side by side.
+const COLUMNS: usize = 64;
+/// Rows that one run of such sums adds before runs are added in pairs.
+const ROWS: usize = 32;
 
 struct SumSlice<'a, T>(&'a [T]);
 
@@ -39,6 +44,41 @@ pub(super) fn sum<T: Number>(x: &[T]) -> T {
     }
     let middle = (x.len() / 2).next_multiple_of(RUN);
     sum(&x[..middle]).add(sum(&x[middle..]))
+}
+
+/// Columns of rows `[rows, n]`, added row by row.
+struct SumColumns<'a, T> {
+    x: &'a [T],
+    row: usize,
+    columns: Range<usize>,
+}
+
+impl<T: Number> Loop for SumColumns<'_, T> {
+    type Output = [T; COLUMNS];
+    #[inline(always)]
+    fn run(self) -> [T; COLUMNS] {
+        let mut sums = [T::ZERO; COLUMNS];
+        let sums_ = &mut sums[..self.columns.len()];
+        for row in self.x.chunks_exact(self.row) {
+            for (s, &v) in sums_.iter_mut().zip(&row[self.columns.clone()]) {
+                *s = s.add(v);
+            }
+        }
+        sums
+    }
+}
+
+/// [`sum`] of some columns of rows of `row` elements.
+fn sum_columns<T: Number>(x: &[T], row: usize, columns: Range<usize>) -> [T; COLUMNS] {
+    let rows = x.len() / row;
+    if rows <= ROWS {
+        return vectorized(SumColumns { x, row, columns });
+    }
+    let (above, below) = x.split_at((rows / 2).next_multiple_of(ROWS) * row);
+    let mut sums = sum_columns(above, row, columns.clone());
+    let others = sum_columns(below, row, columns);
+    sums.iter_mut().zip(others).for_each(|(s, o)| *s = s.add(o));
+    sums
 }
 
 /// Folds rows `[rows, n]` into a row `[n]`.
@@ -85,8 +125,19 @@ fn fold_axis<T: Number>(
 }
 
 fn sum_axis<T: Number>(x: &[T], out: &mut [T], lanes: &Lanes) {
-    if lanes.inner != 1 {
+    if lanes.inner != 1 && lanes.axis <= ROWS {
         return fold_axis(x, out, lanes, T::ZERO, T::add);
+    }
+    if lanes.inner != 1 {
+        let blocks = x.chunks_exact((lanes.axis * lanes.inner).max(1));
+        for (out, x) in out.chunks_exact_mut(lanes.inner.max(1)).zip(blocks) {
+            for (i, out) in out.chunks_mut(COLUMNS).enumerate() {
+                let first = i * COLUMNS;
+                let sums = sum_columns(x, lanes.inner, first..first + out.len());
+                out.copy_from_slice(&sums[..out.len()]);
+            }
+        }
+        return;
     }
     out.fill(T::ZERO);
     if lanes.axis > 0 {
@@ -133,11 +184,12 @@ fn gathered(x: &Tensor, axes: &[usize]) -> Result<(Tensor, Lanes)> {
 pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
     let (x, lanes) = gathered(x, &r.axes)?;
     let dtype = x.dtype();
-    if let Fold::All | Fold::Any = r.fold {
+    if dtype == DType::Bool {
         let x = x.raw::<u8>();
         let (start, f): (u8, fn(u8, u8) -> u8) = match r.fold {
-            Fold::All => (1, |a, b| (a != 0 && b != 0) as u8),
-            _ => (0, |a, b| (a != 0 || b != 0) as u8),
+            Fold::All | Fold::Min => (1, |a, b| (a != 0 && b != 0) as u8),
+            Fold::Any | Fold::Max => (0, |a, b| (a != 0 || b != 0) as u8),
+            Fold::Sum | Fold::Mean | Fold::Prod => unreachable!("the door refuses sums of bools"),
         };
         return Tensor::build(dtype, shape, |out| fold_axis(x, out, &lanes, start, f));
     }
@@ -155,7 +207,7 @@ pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
             Fold::Max => fold_axis(values, out, &lanes, T::LOWEST, <T as Number>::max),
             Fold::Min => fold_axis(values, out, &lanes, T::HIGHEST, <T as Number>::min),
             Fold::Prod => fold_axis(values, out, &lanes, T::ONE, <T as Number>::mul),
-            Fold::All | Fold::Any => unreachable!("handled above"),
+            Fold::All | Fold::Any => unreachable!("the door lets them have bools only"),
         })
     })
 }

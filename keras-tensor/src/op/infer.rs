@@ -2,7 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{Binary, Fold, Op, Unary};
+use super::{Binary, Distribution, Fold, Op, Unary};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// The shape and dtype of a result.
@@ -60,6 +60,15 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
                     "random",
                     &[inputs[0].shape()],
                     "a seed of shape (2,)",
+                ));
+            }
+            if let Distribution::Integers { low, high } = r.distribution
+                && low >= high
+            {
+                return Err(Error::argument(
+                    "random integers",
+                    format!("{low} to {high}"),
+                    "a highest value above the lowest",
                 ));
             }
             spec(r.dtype, r.shape.clone())
@@ -167,7 +176,7 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             let (x, places) = (inputs[0].shape(), inputs[1]);
             integers("scatter_add", places)?;
             number("scatter_add", inputs[0])?;
-            let inner = s.axis + places.rank();
+            let inner = s.axis.saturating_add(places.rank());
             if inner > x.rank() || x[s.axis..inner] != places.shape()[..] {
                 return Err(Error::shape(
                     "scatter_add",

@@ -95,15 +95,6 @@ pub fn random(
     dtype: DType,
     seed: &Tensor,
 ) -> Result<Tensor> {
-    if let Distribution::Integers { low, high } = distribution
-        && low >= high
-    {
-        return Err(Error::argument(
-            "randint",
-            format!("{low} to {high}"),
-            "a highest value above the lowest",
-        ));
-    }
     let shape = shape.into();
     apply_one(
         Op::Random(Random {
