@@ -7,6 +7,7 @@
 mod batch;
 mod cache;
 mod dataset;
+#[cfg(feature = "bundled-mnist")]
 mod idx;
 pub mod mnist;
 pub mod npz;

@@ -17,4 +17,4 @@ pub use logs::Logs;
 pub use model::Model;
 pub use sequential::Sequential;
 pub use summary::{Style, Summary};
-pub use training::{Compile, Data, Evaluate, Fit, MetricSetting, Predict};
+pub use training::{Compile, Data, Evaluate, Fit, Predict};

@@ -38,7 +38,7 @@ fn cell_2_a_layer() -> keras::Result<()> {
 
 fn normal(shape: [usize; 2]) -> keras::Result<Tensor> {
     let seed = keras::random::SeedGenerator::new(None).next()?;
-    let bell = keras::random::Distribution::Normal {
+    let bell = keras::Distribution::Normal {
         mean: 0.0,
         stddev: 1.0,
     };

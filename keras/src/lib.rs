@@ -25,7 +25,7 @@ pub use keras_io as io;
 pub use keras_layers::{activations, constraints, initializers, layers, regularizers};
 pub use keras_metrics::{losses, metrics};
 pub use keras_models::{callbacks, layers as layer_list};
-pub use keras_tensor::{DType, Error, Result, Shape, Tensor, Variable, ops, random};
+pub use keras_tensor::{DType, Distribution, Error, Result, Shape, Tensor, Variable, ops, random};
 
 /// Data sets and pipelines.
 pub mod datasets {
@@ -35,7 +35,7 @@ pub mod datasets {
 /// Models and what they are trained with.
 pub mod models {
     pub use keras_models::{
-        Compile, Data, Evaluate, Fit, Logs, MetricSetting, Model, Predict, Sequential, Style, Summary,
+        Compile, Data, Evaluate, Fit, Logs, Model, Predict, Sequential, Style, Summary,
     };
 }
 

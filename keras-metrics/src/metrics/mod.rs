@@ -189,6 +189,32 @@ impl Metric {
     }
 }
 
+/// A metric, by name or as a value. A name is the name of its number in logs, exactly as it is given.
+pub enum MetricSetting {
+    /// By name; `"accuracy"` and `"crossentropy"` are resolved by the shapes of the first batch.
+    Named(String),
+    /// As a value.
+    Value(Metric),
+}
+
+impl From<&str> for MetricSetting {
+    fn from(name: &str) -> Self {
+        MetricSetting::Named(name.to_string())
+    }
+}
+
+impl<M: Measure> From<M> for MetricSetting {
+    fn from(measure: M) -> Self {
+        MetricSetting::Value(measure.into())
+    }
+}
+
+impl From<Metric> for MetricSetting {
+    fn from(metric: Metric) -> Self {
+        MetricSetting::Value(metric)
+    }
+}
+
 /// The metric that `compile` makes of a name, for labels and predictions of these shapes.
 ///
 /// `"accuracy"` and `"crossentropy"` become the binary, categorical or sparse one.

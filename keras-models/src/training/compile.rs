@@ -2,7 +2,7 @@
 
 use keras_layers::LayerRef;
 use keras_metrics::losses::{Loss, LossFunction};
-use keras_metrics::metrics::{Mean, Metric, resolve_metric};
+use keras_metrics::metrics::{Mean, Metric, MetricSetting, resolve_metric};
 use keras_optimizers::Optimizer;
 use keras_tensor::{Result, Tensor, Variable};
 use std::sync::Arc;
@@ -46,26 +46,6 @@ impl Compile {
     pub fn weighted_metric(mut self, metric: impl Into<MetricSetting>) -> Self {
         self.weighted_metrics.push(metric.into());
         self
-    }
-}
-
-/// A metric, by name or as a value. A name is the name of its number in logs, exactly as it is given.
-pub enum MetricSetting {
-    /// By name; `"accuracy"` and `"crossentropy"` are resolved by the shapes of the first batch.
-    Named(String),
-    /// As a value.
-    Value(Metric),
-}
-
-impl From<&str> for MetricSetting {
-    fn from(name: &str) -> Self {
-        MetricSetting::Named(name.to_string())
-    }
-}
-
-impl<M: Into<Metric>> From<M> for MetricSetting {
-    fn from(metric: M) -> Self {
-        MetricSetting::Value(metric.into())
     }
 }
 

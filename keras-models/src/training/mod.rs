@@ -9,7 +9,7 @@ mod hooks;
 mod predict;
 mod step;
 
-pub use compile::{Compile, MetricSetting};
+pub use compile::Compile;
 pub use data::Data;
 pub use evaluate::Evaluate;
 pub use fit::Fit;
