@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What the benchmarks of this workspace measure and compare with.
+
+pub mod bare;
+pub mod digits;
+mod product;

@@ -29,16 +29,45 @@ type Generator = dyn Fn() -> Iter + Send + Sync;
 
 /// A stage of a pipeline.
 enum Stage {
-    Slices { columns: Batch, samples: usize },
+    Slices {
+        columns: Batch,
+        samples: usize,
+    },
     Generator(Box<Generator>),
-    Shuffle { from: Dataset, buffer: usize, seed: shuffle::Seeds },
-    Batch { from: Dataset, size: usize, drop_remainder: bool },
-    Map { from: Dataset, f: Box<MapFn> },
-    Prefetch { from: Dataset, count: usize },
-    Repeat { from: Dataset, times: Option<usize> },
-    Take { from: Dataset, count: usize },
-    Skip { from: Dataset, count: usize },
-    Cache { from: Dataset, kept: Mutex<Option<Arc<Vec<Batch>>>> },
+    Shuffle {
+        from: Dataset,
+        buffer: usize,
+        seed: shuffle::Seeds,
+    },
+    Batch {
+        from: Dataset,
+        size: usize,
+        drop_remainder: bool,
+    },
+    Map {
+        from: Dataset,
+        f: Box<MapFn>,
+    },
+    Prefetch {
+        from: Dataset,
+        count: usize,
+    },
+    Repeat {
+        from: Dataset,
+        times: Option<usize>,
+    },
+    Take {
+        from: Dataset,
+        count: usize,
+    },
+    Skip {
+        from: Dataset,
+        count: usize,
+    },
+    Cache {
+        from: Dataset,
+        kept: Mutex<Option<Arc<Vec<Batch>>>>,
+    },
 }
 
 /// Samples or batches, one after the other.
@@ -208,9 +237,7 @@ impl Dataset {
                 }
                 None => Box::new(shuffle::Buffered::new(from.iter(), *buffer, seed.next())),
             },
-            Stage::Batch { size: 0, .. } => {
-                failed(Error::argument("batch_size", 0, "at least 1"))
-            }
+            Stage::Batch { size: 0, .. } => failed(Error::argument("batch_size", 0, "at least 1")),
             Stage::Batch {
                 from,
                 size,
@@ -265,7 +292,13 @@ impl Dataset {
 
     /// Batches: places of tensors are cut or gathered in one go, anything else is stacked.
     fn batches(&self, size: usize, drop_remainder: bool) -> Iter {
-        let last = move |n: usize| if drop_remainder { n / size } else { n.div_ceil(size) };
+        let last = move |n: usize| {
+            if drop_remainder {
+                n / size
+            } else {
+                n.div_ceil(size)
+            }
+        };
         if let Some((columns, samples)) = self.slices() {
             return Box::new((0..last(samples)).map(move |i| {
                 let count = size.min(samples - i * size);
@@ -445,7 +478,10 @@ mod tests {
     #[test]
     fn shuffling_is_a_permutation_and_another_one_each_time() {
         for buffer in [1, 3, 100] {
-            for data in [numbers(20).shuffle_seeded(buffer, 7), numbers(20).map(Ok).shuffle_seeded(buffer, 7)] {
+            for data in [
+                numbers(20).shuffle_seeded(buffer, 7),
+                numbers(20).map(Ok).shuffle_seeded(buffer, 7),
+            ] {
                 let data = data.batch(6);
                 let (first, second) = (flat(&data), flat(&data));
                 let mut sorted = first.clone();
@@ -509,8 +545,14 @@ mod tests {
         assert!(message(&numbers(3).batch(0)).contains("batch_size"));
         assert!(message(&numbers(3).shuffle(0)).contains("shuffle.buffer"));
         assert!(message(&numbers(3).shuffle(0).batch(2)).contains("shuffle.buffer"));
-        let (a, b) = (ops::zeros([3], DType::F32).unwrap(), ops::zeros([4], DType::F32).unwrap());
-        let error = Dataset::from_tensor_slices((a, b)).err().unwrap().to_string();
+        let (a, b) = (
+            ops::zeros([3], DType::F32).unwrap(),
+            ops::zeros([4], DType::F32).unwrap(),
+        );
+        let error = Dataset::from_tensor_slices((a, b))
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("(3,) and (4,)"), "{error}");
         assert!(Dataset::from_tensor_slices(Tensor::scalar(1.0f32)).is_err());
     }

@@ -12,7 +12,9 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Tensor> {
         problem,
     };
     let [0, 0, 8, rank, rest @ ..] = bytes else {
-        return Err(wrong("it does not begin as an IDX file of bytes does".into()));
+        return Err(wrong(
+            "it does not begin as an IDX file of bytes does".into(),
+        ));
     };
     let rank = *rank as usize;
     if rest.len() < 4 * rank {

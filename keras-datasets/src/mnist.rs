@@ -3,8 +3,8 @@
 use keras_tensor::{Error, Result, Tensor};
 use std::path::Path;
 
-use crate::npz::read_npz;
 use crate::cache::keras_home;
+use crate::npz::read_npz;
 
 /// Images `[samples, 28, 28]` and labels `[samples]`, of uint8.
 pub type Split = (Tensor, Tensor);
@@ -60,10 +60,22 @@ fn bundled(cached: &Path) -> Result<(Split, Split)> {
 #[cfg(feature = "bundled-mnist")]
 fn bundled(_: &Path) -> Result<(Split, Split)> {
     const FILES: [(&str, &[u8]); 4] = [
-        ("train-images", include_bytes!("../data/mnist/train-images-idx3-ubyte.zst")),
-        ("train-labels", include_bytes!("../data/mnist/train-labels-idx1-ubyte.zst")),
-        ("t10k-images", include_bytes!("../data/mnist/t10k-images-idx3-ubyte.zst")),
-        ("t10k-labels", include_bytes!("../data/mnist/t10k-labels-idx1-ubyte.zst")),
+        (
+            "train-images",
+            include_bytes!("../data/mnist/train-images-idx3-ubyte.zst"),
+        ),
+        (
+            "train-labels",
+            include_bytes!("../data/mnist/train-labels-idx1-ubyte.zst"),
+        ),
+        (
+            "t10k-images",
+            include_bytes!("../data/mnist/t10k-images-idx3-ubyte.zst"),
+        ),
+        (
+            "t10k-labels",
+            include_bytes!("../data/mnist/t10k-labels-idx1-ubyte.zst"),
+        ),
     ];
     let unpacked = |(name, packed): (&'static str, &'static [u8])| {
         use std::io::Read;
@@ -72,9 +84,11 @@ fn bundled(_: &Path) -> Result<(Split, Split)> {
             problem: e,
         };
         let mut bytes = Vec::with_capacity(48 << 20);
-        let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed)
+        let mut decoder =
+            ruzstd::decoding::StreamingDecoder::new(packed).map_err(|e| wrong(e.to_string()))?;
+        decoder
+            .read_to_end(&mut bytes)
             .map_err(|e| wrong(e.to_string()))?;
-        decoder.read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
         crate::idx::read(name, &bytes)
     };
     let [train_x, train_y, test_x, test_y] = FILES;
@@ -102,9 +116,18 @@ mod tests {
         assert_eq!(x.shape(), &[60_000, 28, 28]);
         assert_eq!(y.shape(), &[60_000]);
         assert_eq!(x_test.shape(), &[10_000, 28, 28]);
-        assert_eq!(&y.to_vec::<u8>().unwrap()[..10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
+        assert_eq!(
+            &y.to_vec::<u8>().unwrap()[..10],
+            [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+        );
         assert_eq!(&y_test.to_vec::<u8>().unwrap()[..5], [7, 2, 1, 0, 4]);
-        let total = |t: &Tensor| t.to_vec::<u8>().unwrap().iter().map(|&v| v as u64).sum::<u64>();
+        let total = |t: &Tensor| {
+            t.to_vec::<u8>()
+                .unwrap()
+                .iter()
+                .map(|&v| v as u64)
+                .sum::<u64>()
+        };
         assert_eq!(total(&x) / 60_000 / 784, 33);
         assert_eq!(total(&x_test) / 10_000 / 784, 33);
     }
@@ -116,7 +139,10 @@ mod tests {
         let path = folder.join("mnist.npz");
         let file = std::fs::File::create(&path).unwrap();
         let mut zip = zip::ZipWriter::new(file);
-        for (i, key) in ["x_train", "y_train", "x_test", "y_test"].iter().enumerate() {
+        for (i, key) in ["x_train", "y_train", "x_test", "y_test"]
+            .iter()
+            .enumerate()
+        {
             let options = zip::write::SimpleFileOptions::default();
             zip.start_file(format!("{key}.npy"), options).unwrap();
             let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }";

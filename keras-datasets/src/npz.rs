@@ -23,7 +23,9 @@ pub fn read_npz(name: &str, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
         // Deflate shrinks by a factor of at most about a thousand.
         let limit = (bytes.len() as u64).saturating_mul(1100).min(4 << 30);
         if declared > limit {
-            return Err(wrong(format!("{member} claims {declared} bytes, more than it can hold")));
+            return Err(wrong(format!(
+                "{member} claims {declared} bytes, more than it can hold"
+            )));
         }
         let mut data = Vec::new();
         entry
@@ -97,7 +99,9 @@ pub fn read_npy(name: &str, bytes: &[u8]) -> Result<Tensor> {
         other => {
             return Err(wrong(format!(
                 "its dtype {other} is none of {}, little-endian, and objects are never read",
-                [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8].map(DType::name).join(", ")
+                [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8]
+                    .map(DType::name)
+                    .join(", ")
             )));
         }
     };
@@ -143,12 +147,19 @@ mod tests {
 
     #[test]
     fn both_orders_are_read() {
-        let data: Vec<u8> = [1i32, 2, 3, 4, 5, 6].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let header = |order| format!("{{'descr': '<i4', 'fortran_order': {order}, 'shape': (2, 3), }}");
+        let data: Vec<u8> = [1i32, 2, 3, 4, 5, 6]
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect();
+        let header =
+            |order| format!("{{'descr': '<i4', 'fortran_order': {order}, 'shape': (2, 3), }}");
         let c = read_npy("c", &npy(&header("False"), &data)).unwrap();
         assert_eq!(c.to_vec::<i32>().unwrap(), [1, 2, 3, 4, 5, 6]);
         let f = read_npy("f", &npy(&header("True"), &data)).unwrap();
-        assert_eq!((f.shape().to_string(), f.to_vec::<i32>().unwrap()), ("(2, 3)".into(), vec![1, 3, 5, 2, 4, 6]));
+        assert_eq!(
+            (f.shape().to_string(), f.to_vec::<i32>().unwrap()),
+            ("(2, 3)".into(), vec![1, 3, 5, 2, 4, 6])
+        );
     }
 
     #[test]

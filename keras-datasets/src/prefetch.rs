@@ -23,7 +23,10 @@ impl Prefetch {
                 }
             }
         };
-        match std::thread::Builder::new().name("prefetch".into()).spawn(work) {
+        match std::thread::Builder::new()
+            .name("prefetch".into())
+            .spawn(work)
+        {
             Ok(thread) => Prefetch {
                 made: Some(receiver),
                 thread: Some(thread),
@@ -57,7 +60,10 @@ impl Iterator for Prefetch {
                     .map(|s| s.to_string())
                     .or_else(|| panic.downcast_ref::<String>().cloned())
                     .unwrap_or_default();
-                Some(Err(Error::data("prefetch", format!("its thread panicked: {text}"))))
+                Some(Err(Error::data(
+                    "prefetch",
+                    format!("its thread panicked: {text}"),
+                )))
             }
         }
     }
@@ -110,10 +116,22 @@ mod tests {
         let (data, _) = counted(20);
         assert_eq!(data.prefetch(2).iter().filter(|b| b.is_ok()).count(), 20);
         let failing = data.map(|_| Err(Error::data("sample", "spoilt")));
-        let message = failing.prefetch(2).iter().next().unwrap().unwrap_err().to_string();
+        let message = failing
+            .prefetch(2)
+            .iter()
+            .next()
+            .unwrap()
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("spoilt"));
         let panicking = data.map(|_| panic!("oh"));
-        let message = panicking.prefetch(2).iter().next().unwrap().unwrap_err().to_string();
+        let message = panicking
+            .prefetch(2)
+            .iter()
+            .next()
+            .unwrap()
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("panicked: oh"), "{message}");
     }
 }

@@ -23,11 +23,15 @@ pub fn to_categorical(x: &Tensor, num_classes: Option<usize>) -> Result<Tensor> 
         numbers = ops::squeeze(&numbers, -1)?;
     }
     let values = numbers.as_slice::<i64>()?;
-    let classes = num_classes.unwrap_or_else(|| values.iter().max().map_or(0, |&m| m.max(-1) + 1) as usize);
+    let classes =
+        num_classes.unwrap_or_else(|| values.iter().max().map_or(0, |&m| m.max(-1) + 1) as usize);
     if let Some(wrong) = values.iter().find(|&&v| v < 0 || v >= classes as i64) {
         return Err(Error::data(
             "to_categorical",
-            format!("{wrong} is no class; with {classes} classes numbers go from 0 to {}", classes as i64 - 1),
+            format!(
+                "{wrong} is no class; with {classes} classes numbers go from 0 to {}",
+                classes as i64 - 1
+            ),
         ));
     }
     ops::one_hot(&numbers, classes, DType::F32)
@@ -38,7 +42,10 @@ pub fn to_categorical(x: &Tensor, num_classes: Option<usize>) -> Result<Tensor> 
 /// # Errors
 /// An axis that the tensor does not have.
 pub fn normalize(x: &Tensor, axis: isize, order: f64) -> Result<Tensor> {
-    let powered = ops::power(ops::abs(ops::cast(x, x.dtype().with_float_literal())?)?, order)?;
+    let powered = ops::power(
+        ops::abs(ops::cast(x, x.dtype().with_float_literal())?)?,
+        order,
+    )?;
     let norm = ops::reduce(&powered, keras_tensor::op::Fold::Sum, [axis], true)?;
     let norm = ops::power(&norm, 1.0 / order)?;
     let safe = ops::where_(ops::equal(&norm, 0.0)?, ops::ones_like(&norm)?, &norm)?;

@@ -60,6 +60,11 @@ pub trait Layer: Any + Send + Sync {
         None
     }
 
+    /// Whether the layer never has weights; a summary then counts it as built.
+    fn is_weightless(&self) -> bool {
+        false
+    }
+
     /// What is added to the loss for the layer's output.
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         None

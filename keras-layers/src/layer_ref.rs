@@ -146,6 +146,11 @@ impl LayerRef {
         STRUCTURE.load(Ordering::Relaxed)
     }
 
+    /// Whether the layer never has weights.
+    pub fn is_weightless(&self) -> bool {
+        self.0.layer.is_weightless()
+    }
+
     /// Whether weights are declared.
     pub fn is_built(&self) -> bool {
         self.0.built.get().is_some()
@@ -219,13 +224,16 @@ impl LayerRef {
                 x
             };
             let y = match self.0.built.get() {
-                Some(built) if !built.owned.layers.is_empty() => {
+                Some(built) if built.owned.layers.iter().any(|l| !l.is_built()) => {
                     names::scoped(&self.0.name, || self.0.layer.call(x, cx))?
                 }
                 _ => self.0.layer.call(x, cx)?,
             };
             if let Some(regularizer) = self.0.layer.activity_regularizer() {
-                cx.add_loss(regularizer.resolve()?.penalty(&y)?);
+                // By sample, so that the size of the batch does not matter.
+                let samples = y.shape().first().copied().unwrap_or(1).max(1);
+                let penalty = regularizer.resolve()?.penalty(&y)?;
+                cx.add_loss(ops::divide(&penalty, samples as f64)?);
             }
             match x.mask() {
                 Some(_) => {

@@ -51,7 +51,10 @@ impl Logs {
 /// `accuracy: 0.9500 - loss: 0.1234`
 impl fmt::Display for Logs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<String> = self.iter().map(|(n, v)| format!("{n}: {}", shown(v))).collect();
+        let parts: Vec<String> = self
+            .iter()
+            .map(|(n, v)| format!("{n}: {}", shown(v)))
+            .collect();
         f.write_str(&parts.join(" - "))
     }
 }

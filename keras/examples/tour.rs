@@ -46,7 +46,10 @@ fn normal(shape: [usize; 2]) -> keras::Result<Tensor> {
 }
 
 fn summary(model: &Model) -> keras::Result<()> {
-    println!("{}", model.summary_text(&Summary::new().style(Style::Keras2))?);
+    println!(
+        "{}",
+        model.summary_text(&Summary::new().style(Style::Keras2))?
+    );
     Ok(())
 }
 
@@ -86,7 +89,11 @@ fn cell_5_variables(network: &Model) {
 /// The name that tf.keras 2 shows: the path below the model, and the number of the output.
 fn keras_2_name(variable: &Variable) -> String {
     let path = variable.path();
-    format!("{}:0", path.split_once('/').map_or(path.as_str(), |(_, below)| below))
+    format!(
+        "{}:0",
+        path.split_once('/')
+            .map_or(path.as_str(), |(_, below)| below)
+    )
 }
 
 /// The training data and the test data, whole and in batches.
@@ -134,7 +141,10 @@ fn cell_8_compile(network: &mut Model) -> keras::Result<()> {
 }
 
 fn cell_9_fit(network: &mut Model, data: &Data) -> keras::Result<History> {
-    let how = Fit::new().epochs(5).validation_data(&data.val_db).validation_freq(2);
+    let how = Fit::new()
+        .epochs(5)
+        .validation_data(&data.val_db)
+        .validation_freq(2);
     network.fit(&data.train_db, how)
 }
 
@@ -185,7 +195,12 @@ struct MyDense {
 
 impl MyDense {
     fn new(in_dim: usize, out_dim: usize) -> Self {
-        MyDense { in_dim, out_dim, trainable: true, ..MyDense::default() }
+        MyDense {
+            in_dim,
+            out_dim,
+            trainable: true,
+            ..MyDense::default()
+        }
     }
 }
 
@@ -203,9 +218,16 @@ fn cell_27_a_layer_of_ones_own() -> keras::Result<()> {
     let net = LayerRef::from(MyDense::new(4, 3));
     net.build([None, Some(4)])?;
     println!("{:?} {:?}", net.variables(), net.trainable_variables());
-    let frozen = LayerRef::from(MyDense { trainable: false, ..MyDense::new(4, 3) });
+    let frozen = LayerRef::from(MyDense {
+        trainable: false,
+        ..MyDense::new(4, 3)
+    });
     frozen.build([None, Some(4)])?;
-    println!("{:?} {:?}\n", frozen.variables(), frozen.trainable_variables());
+    println!(
+        "{:?} {:?}\n",
+        frozen.variables(),
+        frozen.trainable_variables()
+    );
     Ok(())
 }
 
@@ -240,7 +262,9 @@ impl Layer for MyModel {
         Ok(())
     }
     fn call(&self, inputs: &Tensor, cx: &Call) -> keras::Result<Tensor> {
-        self.layers.iter().try_fold(inputs.clone(), |x, layer| layer.call(&x, cx))
+        self.layers
+            .iter()
+            .try_fold(inputs.clone(), |x, layer| layer.call(&x, cx))
     }
 }
 

@@ -125,7 +125,11 @@ pub fn categorical_crossentropy(
 ) -> Result<Tensor> {
     let (y, p) = prepared("categorical_crossentropy", y_true, y_pred)?;
     same_classes("categorical_crossentropy", &y, &p)?;
-    let y = smoothed(&y, label_smoothing, y.shape()[y.shape().axis(-1, "classes")?])?;
+    let y = smoothed(
+        &y,
+        label_smoothing,
+        y.shape()[y.shape().axis(-1, "classes")?],
+    )?;
     if from_logits {
         let axis = p.shape().axis(axis, "categorical_crossentropy")?;
         if axis + 1 == p.rank() {
@@ -152,8 +156,16 @@ pub fn categorical_focal_crossentropy(
 ) -> Result<Tensor> {
     let (y, p) = prepared("categorical_focal_crossentropy", y_true, y_pred)?;
     same_classes("categorical_focal_crossentropy", &y, &p)?;
-    let y = smoothed(&y, label_smoothing, y.shape()[y.shape().axis(-1, "classes")?])?;
-    let p = if from_logits { ops::softmax(&p, axis)? } else { p };
+    let y = smoothed(
+        &y,
+        label_smoothing,
+        y.shape()[y.shape().axis(-1, "classes")?],
+    )?;
+    let p = if from_logits {
+        ops::softmax(&p, axis)?
+    } else {
+        p
+    };
     let p = distribution(&p, axis)?;
     let loss = ops::multiply(&y, ops::negative(ops::log(&p)?)?)?;
     let weight = ops::power(ops::subtract(1.0, &p)?, focus.gamma)?;
@@ -226,10 +238,17 @@ fn check_classes(what: &str, y: &Tensor, classes: usize) -> Result<()> {
     if y.is_meta() {
         return Ok(());
     }
-    match y.as_slice::<i64>()?.iter().find(|&&c| c < 0 || c >= classes as i64) {
+    match y
+        .as_slice::<i64>()?
+        .iter()
+        .find(|&&c| c < 0 || c >= classes as i64)
+    {
         Some(label) => Err(Error::data(
             what,
-            format!("label {label} is no class; with {classes} outputs labels go from 0 to {}", classes as i64 - 1),
+            format!(
+                "label {label} is no class; with {classes} outputs labels go from 0 to {}",
+                classes as i64 - 1
+            ),
         )),
         None => Ok(()),
     }

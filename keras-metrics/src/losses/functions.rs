@@ -70,7 +70,10 @@ pub fn huber(y_true: &Tensor, y_pred: &Tensor, delta: f64) -> Result<Tensor> {
     let distance = ops::abs(&error)?;
     let near = ops::multiply(ops::square(&error)?, 0.5)?;
     let far = ops::subtract(ops::multiply(&distance, delta)?, 0.5 * delta * delta)?;
-    ops::mean(ops::where_(ops::less_equal(&distance, delta)?, near, far)?, -1)
+    ops::mean(
+        ops::where_(ops::less_equal(&distance, delta)?, near, far)?,
+        -1,
+    )
 }
 
 /// `mean(log(cosh(p - y)))`, without overflow.

@@ -98,7 +98,10 @@ pub(crate) const TABLE: &[Entry<dyn LossFunction>] = &[
     entry::<Dice>("Dice", &[]),
     entry::<Hinge>("Hinge", &[]),
     entry::<Huber>("Huber", &[]),
-    entry::<KLDivergence>("KLDivergence", &["kld", "kullback_leibler_divergence", "kl_divergence"]),
+    entry::<KLDivergence>(
+        "KLDivergence",
+        &["kld", "kullback_leibler_divergence", "kl_divergence"],
+    ),
     entry::<LogCosh>("LogCosh", &["logcosh"]),
     entry::<MeanAbsoluteError>("MeanAbsoluteError", &["mae"]),
     entry::<MeanAbsolutePercentageError>("MeanAbsolutePercentageError", &["mape"]),

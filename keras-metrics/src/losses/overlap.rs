@@ -1,7 +1,7 @@
 //! Losses of overlap and of embeddings.
 
-use keras_tensor::ops::IntoAxes;
 use keras_tensor::op::Axes;
+use keras_tensor::ops::IntoAxes;
 use keras_tensor::{DType, Result, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
@@ -261,7 +261,13 @@ impl Circle {
 
 impl LossFunction for Circle {
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        circle(y_true, y_pred, self.gamma, self.margin, self.remove_diagonal)
+        circle(
+            y_true,
+            y_pred,
+            self.gamma,
+            self.margin,
+            self.remove_diagonal,
+        )
     }
 
     fn base(&self) -> &Base {

@@ -221,7 +221,10 @@ impl AUC {
         let ratio = ops::where_(&both, &ratio, ops::ones_like(&ratio)?)?;
         let area = ops::add(&rise, ops::multiply(&intercept, ops::log(&ratio)?)?)?;
         let positives = ops::relu(ops::add(last(&tp)?, last(&fn_)?)?)?;
-        self.total(&ops::divide_no_nan(ops::multiply(&slope, &area)?, &positives)?)
+        self.total(&ops::divide_no_nan(
+            ops::multiply(&slope, &area)?,
+            &positives,
+        )?)
     }
 }
 
@@ -295,6 +298,10 @@ impl Measure for AUC {
     }
 
     fn variables(&self) -> Vec<Variable> {
-        self.counts.iter().filter_map(State::made).cloned().collect()
+        self.counts
+            .iter()
+            .filter_map(State::made)
+            .cloned()
+            .collect()
     }
 }

@@ -118,7 +118,13 @@ pub(super) fn count(
     let at = Tensor::from_f64(thresholds, [thresholds.len(), 1, 1], DType::F32)?;
     let positive = ops::greater(&scores, &at)?;
     let total = |hit: &Tensor, wanted: bool, found: bool| -> Result<Tensor> {
-        let side = |t: &Tensor, yes: bool| if yes { Ok(t.clone()) } else { ops::logical_not(t) };
+        let side = |t: &Tensor, yes: bool| {
+            if yes {
+                Ok(t.clone())
+            } else {
+                ops::logical_not(t)
+            }
+        };
         let both = ops::logical_and(side(hit, wanted)?, side(&positive, found)?)?;
         let weighted = ops::multiply(ops::cast(both, DType::F32)?, &weight)?;
         let sum = ops::reduce(&weighted, Fold::Sum, [1], false)?;
@@ -146,7 +152,11 @@ fn among_top_k(p: &Tensor, k: usize) -> Result<Tensor> {
 
 /// One number for one threshold, else one for each.
 fn single_or_all(t: Tensor) -> Result<Tensor> {
-    if t.size() == 1 { ops::reshape(&t, &[]) } else { Ok(t) }
+    if t.size() == 1 {
+        ops::reshape(&t, &[])
+    } else {
+        Ok(t)
+    }
 }
 
 /// Which of the four counts a metric is.
@@ -228,8 +238,16 @@ impl<C: Cell> Measure for CountOf<C> {
         sample_weight: Option<&Tensor>,
     ) -> Result<()> {
         let thresholds = self.thresholds.values(0.5)?;
-        let counts = count(y_true, y_pred, sample_weight, &thresholds, &Counting::default())?;
-        let total = self.accumulator.variable("accumulator", &[thresholds.len()]);
+        let counts = count(
+            y_true,
+            y_pred,
+            sample_weight,
+            &thresholds,
+            &Counting::default(),
+        )?;
+        let total = self
+            .accumulator
+            .variable("accumulator", &[thresholds.len()]);
         add_to(total, &C::of(CellCounts(counts)))
     }
 
@@ -346,7 +364,8 @@ impl<M: Mistakes> HitRate<M> {
 
     fn values(&self) -> Result<Vec<f64>> {
         // Among the largest k no threshold is needed.
-        self.thresholds.values(if self.top_k.is_some() { -1e9 } else { 0.5 })
+        self.thresholds
+            .values(if self.top_k.is_some() { -1e9 } else { 0.5 })
     }
 
     fn states(&self, size: usize) -> (&Variable, &Variable) {

@@ -5,8 +5,8 @@ use keras_tensor::ops::Operand;
 use keras_tensor::{DType, Result, Tensor, Variable, ops};
 use serde::{Deserialize, Serialize};
 
-use super::state::{State, add_to};
 use super::Measure;
+use super::state::{State, add_to};
 use crate::shapes::{masked_weight, same_rank};
 
 /// Values and weights of whole samples: what lies within a sample is folded.
@@ -218,7 +218,10 @@ pub trait Pairwise: Default + Send + Sync + 'static {
 
 /// The mean of a function of labels and predictions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, bound = "F: Pairwise + Serialize + serde::de::DeserializeOwned")]
+#[serde(
+    default,
+    bound = "F: Pairwise + Serialize + serde::de::DeserializeOwned"
+)]
 pub struct MeanOf<F> {
     name: String,
     dtype: String,

@@ -72,7 +72,10 @@ const TABLE: &[Entry<dyn Measure>] = &[
     entry::<FalseNegatives>("FalseNegatives", &[]),
     entry::<FalsePositives>("FalsePositives", &[]),
     entry::<Hinge>("Hinge", &[]),
-    entry::<KLDivergence>("KLDivergence", &["kld", "kullback_leibler_divergence", "kl_divergence"]),
+    entry::<KLDivergence>(
+        "KLDivergence",
+        &["kld", "kullback_leibler_divergence", "kl_divergence"],
+    ),
     entry::<LogCoshError>("LogCoshError", &["logcosh"]),
     entry::<MeanAbsoluteError>("MeanAbsoluteError", &["mae"]),
     entry::<MeanAbsolutePercentageError>("MeanAbsolutePercentageError", &["mape"]),
@@ -120,7 +123,9 @@ impl Metric {
     /// # Errors
     /// An unknown name.
     pub fn named(name: &str) -> Result<Self> {
-        Ok(Metric((registry::by_name::<dyn Measure>(name)?.load)(&Value::Null)?))
+        Ok(Metric((registry::by_name::<dyn Measure>(name)?.load)(
+            &Value::Null,
+        )?))
     }
 
     /// The metric that Keras wrote, at its start.
@@ -236,7 +241,9 @@ pub fn resolve_metric(name: &str, y_true: &[usize], y_pred: &[usize]) -> Result<
         "crossentropy" | "ce" => Metric::named(&format!("{}_crossentropy", kind())),
         _ => Metric::named(name).map_err(|e| match e {
             Error::Unknown { .. } => {
-                let known = <dyn Measure as Family>::tables().iter().flat_map(|t| t.iter());
+                let known = <dyn Measure as Family>::tables()
+                    .iter()
+                    .flat_map(|t| t.iter());
                 let names = known
                     .map(|e| registry::snake_case(e.class_name))
                     .chain(["accuracy".to_string(), "crossentropy".to_string()]);

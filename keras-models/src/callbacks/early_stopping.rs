@@ -1,7 +1,7 @@
 use keras_tensor::{Result, Tensor};
 
-use super::monitor::{Mode, Monitor};
 use super::Callback;
+use super::monitor::{Mode, Monitor};
 use crate::{Logs, Model};
 
 /// Stops training when a number has stopped getting better.
@@ -130,7 +130,10 @@ impl Callback for EarlyStopping {
             if self.restore_best_weights {
                 self.best_weights = Some(model.get_weights()?);
             }
-            if self.baseline.is_none_or(|b| self.monitor.is_better(current, Some(b))) {
+            if self
+                .baseline
+                .is_none_or(|b| self.monitor.is_better(current, Some(b)))
+            {
                 self.wait = 0;
             }
             return Ok(());

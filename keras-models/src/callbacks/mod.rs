@@ -91,7 +91,12 @@ pub trait Callback {
         Ok(())
     }
     /// Before a batch of a prediction.
-    fn on_predict_batch_begin(&mut self, batch: usize, model: &mut Model, logs: &Logs) -> Result<()> {
+    fn on_predict_batch_begin(
+        &mut self,
+        batch: usize,
+        model: &mut Model,
+        logs: &Logs,
+    ) -> Result<()> {
         Ok(())
     }
     /// After a batch of a prediction.
@@ -141,7 +146,12 @@ impl<C: Callback + ?Sized> Callback for &mut C {
     fn on_predict_end(&mut self, model: &mut Model, logs: &Logs) -> Result<()> {
         (**self).on_predict_end(model, logs)
     }
-    fn on_predict_batch_begin(&mut self, batch: usize, model: &mut Model, logs: &Logs) -> Result<()> {
+    fn on_predict_batch_begin(
+        &mut self,
+        batch: usize,
+        model: &mut Model,
+        logs: &Logs,
+    ) -> Result<()> {
         (**self).on_predict_batch_begin(batch, model, logs)
     }
     fn on_predict_batch_end(&mut self, batch: usize, model: &mut Model, logs: &Logs) -> Result<()> {

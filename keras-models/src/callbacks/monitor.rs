@@ -39,9 +39,18 @@ impl Monitor {
             Mode::Max => true,
             Mode::Auto => {
                 let name = self.name.strip_prefix("val_").unwrap_or(&self.name);
-                ["acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "r2_score"]
-                    .iter()
-                    .any(|up| name.contains(up))
+                [
+                    "acc",
+                    "auc",
+                    "precision",
+                    "recall",
+                    "f1",
+                    "fbeta",
+                    "iou",
+                    "r2_score",
+                ]
+                .iter()
+                .any(|up| name.contains(up))
             }
         }
     }
@@ -66,7 +75,10 @@ impl Monitor {
         Error::argument(
             format!("{callback}.monitor"),
             format!("{:?}", self.name),
-            format!("one of the numbers that training makes: {}", known.join(", ")),
+            format!(
+                "one of the numbers that training makes: {}",
+                known.join(", ")
+            ),
         )
     }
 }

@@ -116,7 +116,9 @@ impl Progbar {
 }
 
 fn numbers(logs: &Logs) -> String {
-    logs.iter().map(|(n, v)| format!(" - {n}: {}", shown(v))).collect()
+    logs.iter()
+        .map(|(n, v)| format!(" - {n}: {}", shown(v)))
+        .collect()
 }
 
 fn per_step(seconds: f64) -> String {
@@ -280,7 +282,10 @@ mod tests {
             "\x1b[1m1/2\x1b[0m \x1b[32m━━━━━━━━━━\x1b[0m\x1b[37m━━━━━━━━━━\x1b[0m \x1b[1m0s\x1b[0m 12ms/step - accuracy: 0.1056 - loss: 2.9266"
         );
         let text = bar(Some(2)).bar(2, &logs(), Duration::from_secs(3), 0.0123, true);
-        assert!(text.contains("━\x1b[0m\x1b[37m\x1b[0m \x1b[1m3s\x1b[0m 12ms/step"), "{text}");
+        assert!(
+            text.contains("━\x1b[0m\x1b[37m\x1b[0m \x1b[1m3s\x1b[0m 12ms/step"),
+            "{text}"
+        );
         assert_eq!(
             plain(&text),
             "2/2 ━━━━━━━━━━━━━━━━━━━━ 3s 12ms/step - accuracy: 0.1056 - loss: 2.9266"
@@ -290,7 +295,10 @@ mod tests {
     #[test]
     fn the_line_of_verbose_2() {
         let line = bar(Some(10)).line(3, &logs(), Duration::from_millis(700), 0.183);
-        assert_eq!(line, " 3/10 - 1s - 183ms/step - accuracy: 0.1056 - loss: 2.9266");
+        assert_eq!(
+            line,
+            " 3/10 - 1s - 183ms/step - accuracy: 0.1056 - loss: 2.9266"
+        );
     }
 
     #[test]

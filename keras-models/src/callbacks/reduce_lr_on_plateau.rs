@@ -1,7 +1,7 @@
 use keras_tensor::{Error, Result};
 
-use super::monitor::{Mode, Monitor};
 use super::Callback;
+use super::monitor::{Mode, Monitor};
 use crate::{Logs, Model};
 
 /// Lowers the learning rate when a number has stopped getting better.

@@ -29,7 +29,9 @@ impl Callback for TerminateOnNaN {
                 if self.raise_error {
                     return Err(Error::data(
                         format!("batch {batch}"),
-                        format!("the loss is {loss}; look for NaN in the data or lower the learning rate"),
+                        format!(
+                            "the loss is {loss}; look for NaN in the data or lower the learning rate"
+                        ),
                     ));
                 }
                 println!("Batch {batch}: Invalid loss, terminating training");

@@ -123,7 +123,10 @@ fn widths(columns: &[Column], line: usize) -> Result<Vec<usize>> {
         widths[i] -= taken;
         excess -= taken;
     }
-    Ok(widths.into_iter().map(|w| w.saturating_sub(2).max(1)).collect())
+    Ok(widths
+        .into_iter()
+        .map(|w| w.saturating_sub(2).max(1))
+        .collect())
 }
 
 fn rule(widths: &[usize], [left, line, cross, right]: [&str; 4]) -> String {

@@ -132,7 +132,7 @@ impl Row {
             name: layer.name().to_string(),
             class_name: layer.class_name().to_string(),
             params: Size::of(&weights).numbers,
-            built: layer.is_built(),
+            built: layer.is_built() || layer.is_weightless(),
             trainable: (!weights.is_empty()).then(|| layer.trainable()),
             output,
         }

@@ -7,7 +7,10 @@ use std::collections::HashMap;
 /// The batch with its samples weighted by class: a class that is not named counts once.
 pub(super) fn weighted(batch: Batch, weights: &HashMap<i64, f64>) -> Result<Batch> {
     let Some(y) = &batch.y else {
-        return Err(Error::data("class_weight", "a batch without labels has no classes"));
+        return Err(Error::data(
+            "class_weight",
+            "a batch without labels has no classes",
+        ));
     };
     let classes = if y.rank() > 1 && y.shape()[y.rank() - 1] > 1 {
         ops::argmax(y, -1)?

@@ -173,7 +173,11 @@ impl Model {
             .metrics
             .into_iter()
             .map(|m| Watched::new(m, false))
-            .chain(how.weighted_metrics.into_iter().map(|m| Watched::new(m, true)))
+            .chain(
+                how.weighted_metrics
+                    .into_iter()
+                    .map(|m| Watched::new(m, true)),
+            )
             .collect::<Result<_>>()?;
         self.compiled = Some(Compiled {
             optimizer: how.optimizer,

@@ -54,12 +54,8 @@ impl Model {
         cx: &Call,
     ) -> Result<Tensor> {
         let root = self.root().clone();
-        let name = root.name().to_string();
         let Some(Compiled { loss, plan, .. }) = &mut self.compiled else {
-            return Err(Error::not_ready(
-                format!("model `{name}`"),
-                "it has no loss; call `compile` first",
-            ));
+            return Err(self.not_compiled());
         };
         plan.refresh(&root);
         let mut total = loss.compute(y, y_pred, sample_weight)?;

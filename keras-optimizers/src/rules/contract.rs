@@ -2,6 +2,7 @@
 
 use keras_tensor::{DType, Result, Tensor, Variable, ops};
 use serde_json::{Value, json};
+use std::slice::from_ref;
 
 use super::TABLE;
 use crate::Optimizer;
@@ -43,10 +44,13 @@ fn all_lower_a_quadratic() {
         let before = loss(&w);
         for _ in 0..20 {
             let g = gradient(&w).unwrap();
-            optimizer.apply_gradients(&[g], &[w.clone()]).unwrap();
+            optimizer.apply_gradients(&[g], from_ref(&w)).unwrap();
         }
         assert!(loss(&w) < before, "{name}: {} from {before}", loss(&w));
-        assert_eq!(optimizer.iterations().value().unwrap().item().unwrap(), 20.0);
+        assert_eq!(
+            optimizer.iterations().value().unwrap().item().unwrap(),
+            20.0
+        );
     }
 }
 
@@ -62,7 +66,11 @@ fn names_are_found_in_any_case() {
     assert!(message.contains("did you mean \"adam\"?"), "{message}");
     let w = variable(&[1.0], "w");
     let g = gradient(&w).unwrap();
-    assert!(Optimizer::from("addam").apply_gradients(&[g], &[w]).is_err());
+    assert!(
+        Optimizer::from("addam")
+            .apply_gradients(&[g], &[w])
+            .is_err()
+    );
 }
 
 #[test]
@@ -80,7 +88,10 @@ fn configs_come_back_and_keep_the_rate_of_the_moment() {
 /// The paths of the state after a step on the two variables of a dense layer.
 fn paths(name: &str, arguments: Value) -> Vec<String> {
     let optimizer = named(name, &arguments);
-    let weights = [variable(&[1.0], "mlp/d1/kernel"), variable(&[2.0], "mlp/d1/bias")];
+    let weights = [
+        variable(&[1.0], "mlp/d1/kernel"),
+        variable(&[2.0], "mlp/d1/bias"),
+    ];
     let gradients = weights.each_ref().map(|w| gradient(w).unwrap());
     optimizer.apply_gradients(&gradients, &weights).unwrap();
     let variables = optimizer.variables();
@@ -93,7 +104,12 @@ fn paths(name: &str, arguments: Value) -> Vec<String> {
 fn states_have_keras_s_names_and_order() {
     let cases = [
         ("SGD", json!({}), "sgd", ""),
-        ("SGD", json!({"momentum": 0.9}), "sgd", "kernel_momentum bias_momentum"),
+        (
+            "SGD",
+            json!({"momentum": 0.9}),
+            "sgd",
+            "kernel_momentum bias_momentum",
+        ),
         (
             "RMSprop",
             json!({"momentum": 0.9, "centered": true}),
@@ -101,7 +117,12 @@ fn states_have_keras_s_names_and_order() {
             "kernel_velocity bias_velocity kernel_momentum bias_momentum \
              kernel_average_gradient bias_average_gradient",
         ),
-        ("RMSprop", json!({}), "rm_sprop", "kernel_velocity bias_velocity"),
+        (
+            "RMSprop",
+            json!({}),
+            "rm_sprop",
+            "kernel_velocity bias_velocity",
+        ),
         (
             "Adam",
             json!({"amsgrad": true, "use_ema": true, "gradient_accumulation_steps": 2}),
@@ -116,7 +137,12 @@ fn states_have_keras_s_names_and_order() {
             "adam_w",
             "kernel_momentum kernel_velocity bias_momentum bias_velocity",
         ),
-        ("Adagrad", json!({}), "adagrad", "kernel_accumulator bias_accumulator"),
+        (
+            "Adagrad",
+            json!({}),
+            "adagrad",
+            "kernel_accumulator bias_accumulator",
+        ),
         (
             "Adadelta",
             json!({}),
@@ -124,21 +150,37 @@ fn states_have_keras_s_names_and_order() {
             "kernel_accumulated_grad kernel_accumulated_delta_var \
              bias_accumulated_grad bias_accumulated_delta_var",
         ),
-        ("Adamax", json!({}), "adamax", "kernel_momentum kernel_norm bias_momentum bias_norm"),
+        (
+            "Adamax",
+            json!({}),
+            "adamax",
+            "kernel_momentum kernel_norm bias_momentum bias_norm",
+        ),
         (
             "Nadam",
             json!({}),
             "nadam",
             "kernel_momentum kernel_velocity bias_momentum bias_velocity variable",
         ),
-        ("Ftrl", json!({}), "ftrl", "kernel_accumulator kernel_linear bias_accumulator bias_linear"),
+        (
+            "Ftrl",
+            json!({}),
+            "ftrl",
+            "kernel_accumulator kernel_linear bias_accumulator bias_linear",
+        ),
         ("Lion", json!({}), "lion", "kernel_momentum bias_momentum"),
     ];
     for name in names() {
-        assert!(cases.iter().any(|case| case.0 == name), "{name} has no case");
+        assert!(
+            cases.iter().any(|case| case.0 == name),
+            "{name} has no case"
+        );
     }
     for (name, arguments, owner, state) in cases {
-        let mut wanted = vec![format!("{owner}/iteration"), format!("{owner}/learning_rate")];
+        let mut wanted = vec![
+            format!("{owner}/iteration"),
+            format!("{owner}/learning_rate"),
+        ];
         wanted.extend(state.split_whitespace().map(|s| match s {
             "variable" => format!("{owner}/{s}"),
             _ => format!("{owner}/mlp_d1_{s}"),
@@ -187,7 +229,10 @@ fn clipping_is_the_same_as_clipped_gradients() {
             let got = after(name, json!({*kind: limit, "learning_rate": 0.1}), &given);
             let wanted = after(name, json!({"learning_rate": 0.1}), clipped);
             for (g, w) in got.iter().zip(&wanted) {
-                assert!((g - w).abs() < 1e-5, "{name} {kind} {limit}: {got:?}, wanted {wanted:?}");
+                assert!(
+                    (g - w).abs() < 1e-5,
+                    "{name} {kind} {limit}: {got:?}, wanted {wanted:?}"
+                );
             }
         }
     }
@@ -198,7 +243,10 @@ fn only_one_kind_of_clipping_is_taken() {
     for name in names() {
         let optimizer = named(name, &json!({"clipnorm": 1.0, "clipvalue": 0.5}));
         let message = optimizer.resolve().unwrap_err().to_string();
-        assert!(message.contains("clipnorm=1, clipvalue=0.5, global_clipnorm=None"), "{message}");
+        assert!(
+            message.contains("clipnorm=1, clipvalue=0.5, global_clipnorm=None"),
+            "{message}"
+        );
     }
 }
 
@@ -209,12 +257,15 @@ fn weights_decay_before_the_step() {
             let optimizer = named(name, &arguments);
             let w = variable(&[first], "w");
             let g = Some(Tensor::new(&[0.5f32], [1]).unwrap());
-            optimizer.apply_gradients(&[g], &[w.clone()]).unwrap();
+            optimizer.apply_gradients(&[g], from_ref(&w)).unwrap();
             values(&w)[0]
         };
         let decayed = step(json!({"learning_rate": 0.1, "weight_decay": 0.5}), 2.0);
         let plain = step(json!({"learning_rate": 0.1}), 2.0 - 2.0 * 0.5 * 0.1);
-        assert!((decayed - plain).abs() < 1e-6, "{name}: {decayed}, wanted {plain}");
+        assert!(
+            (decayed - plain).abs() < 1e-6,
+            "{name}: {decayed}, wanted {plain}"
+        );
     }
 }
 
@@ -233,7 +284,10 @@ fn a_weight_without_gradient_stays() {
             .apply_gradients(&[None, None], &weights)
             .unwrap_err()
             .to_string();
-        assert!(message.contains("no gradients for any variable (a, b)"), "{message}");
+        assert!(
+            message.contains("no gradients for any variable (a, b)"),
+            "{message}"
+        );
         assert_eq!(optimizer.iterations().value().unwrap().item().unwrap(), 2.0);
     }
 }
@@ -266,7 +320,7 @@ fn weights_are_updated_in_place() {
         for _ in 0..3 {
             seen.push(address(&w));
             let g = gradient(&w).unwrap();
-            optimizer.apply_gradients(&[g], &[w.clone()]).unwrap();
+            optimizer.apply_gradients(&[g], from_ref(&w)).unwrap();
         }
         seen.push(address(&w));
         assert!(seen.iter().all(|a| *a == seen[0]), "{name}: {seen:?}");
@@ -281,7 +335,9 @@ fn a_value_that_somebody_holds_stays_what_it_was() {
         let w = variable(&[1.0; 64], "w");
         let held = w.value().unwrap();
         let g = gradient(&w).unwrap();
-        optimizer.apply_gradients(&[g.clone()], &[w.clone()]).unwrap();
+        optimizer
+            .apply_gradients(from_ref(&g), from_ref(&w))
+            .unwrap();
         assert_eq!(held.to_f64_vec().unwrap(), [1.0; 64], "{name}");
         assert_eq!(g.unwrap().to_f64_vec().unwrap(), [2.0; 64], "{name}");
         assert!(values(&w)[0] < 1.0, "{name}");
@@ -295,7 +351,7 @@ fn a_saved_state_goes_on_where_it_was() {
         let apply = |optimizer: &Optimizer, w: &Variable, times: usize| {
             for _ in 0..times {
                 let g = gradient(w).unwrap();
-                optimizer.apply_gradients(&[g], &[w.clone()]).unwrap();
+                optimizer.apply_gradients(&[g], from_ref(w)).unwrap();
             }
         };
         let (whole, w) = (named(name, &arguments), variable(&[1.0, -1.0], "w"));
@@ -303,7 +359,7 @@ fn a_saved_state_goes_on_where_it_was() {
         let (first, v) = (named(name, &arguments), variable(&[1.0, -1.0], "w"));
         apply(&first, &v, 2);
         let second = named(name, &arguments);
-        second.build(&[v.clone()]).unwrap();
+        second.build(from_ref(&v)).unwrap();
         for (to, from) in second.variables().iter().zip(first.variables()) {
             to.assign(&from.value().unwrap()).unwrap();
         }

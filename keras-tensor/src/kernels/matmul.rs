@@ -1,4 +1,4 @@
-//! Products of matrices, by the `gemm` crate.
+//! Products of matrices, by the `matrixmultiply` crate.
 
 use num_traits::Float;
 use smallvec::SmallVec;
@@ -45,7 +45,7 @@ trait Product: Element + Number {
 }
 
 macro_rules! float_product {
-    ($($t:ty),*) => {$(
+    ($($t:ty => $gemm:path),*) => {$(
         impl Product for $t {
             fn product(
                 (m, k, n): (usize, usize, usize),
@@ -55,25 +55,24 @@ macro_rules! float_product {
                 add: bool,
             ) {
                 assert!(a.covers(m, k) && b.covers(k, n) && out.len() >= m * n);
+                let kept = if add { 1.0 } else { 0.0 };
                 // SAFETY: the three matrices lie inside their slices (asserted), and `out` is borrowed for writing alone.
                 #[allow(unsafe_code)]
                 unsafe {
-                    gemm::gemm(
-                        m, n, k,
-                        out.as_mut_ptr(), 1, n as isize,
-                        add,
-                        a.data.as_ptr(), a.column as isize, a.row as isize,
-                        b.data.as_ptr(), b.column as isize, b.row as isize,
-                        1.0, 1.0,
-                        false, false, false,
-                        gemm::Parallelism::None,
+                    $gemm(
+                        m, k, n,
+                        1.0,
+                        a.data.as_ptr(), a.row as isize, a.column as isize,
+                        b.data.as_ptr(), b.row as isize, b.column as isize,
+                        kept,
+                        out.as_mut_ptr(), n as isize, 1,
                     );
                 }
             }
         }
     )*};
 }
-float_product!(f32, f64);
+float_product!(f32 => matrixmultiply::sgemm, f64 => matrixmultiply::dgemm);
 
 macro_rules! integer_product {
     ($($t:ty),*) => {$(

@@ -115,8 +115,8 @@ struct AdamStep<'a, T> {
     m: &'a mut [T],
     v: &'a mut [T],
     alpha: T,
-    keep_m: T,
-    keep_v: T,
+    new_m: T,
+    new_v: T,
     epsilon: T,
 }
 
@@ -124,7 +124,7 @@ impl<T: Float> Loop for AdamStep<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let (new_m, new_v) = (T::one() - self.keep_m, T::one() - self.keep_v);
+        let (new_m, new_v) = (self.new_m, self.new_v);
         for (((w, &g), m), v) in self.w.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
             *m = *m + (g - *m) * new_m;
             *v = *v + (g * g - *v) * new_v;
@@ -147,8 +147,9 @@ pub(super) fn adam(a: &Adam, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
         m: m.elements::<T>(),
         v: v.elements::<T>(),
         alpha: a.alpha as T,
-        keep_m: a.beta_1 as T,
-        keep_v: a.beta_2 as T,
+        // Subtracted in f64, as Keras does: in f32, 1 - 0.999 is off by 1e-5 of itself.
+        new_m: (1.0 - a.beta_1) as T,
+        new_v: (1.0 - a.beta_2) as T,
         epsilon: a.epsilon as T,
     }));
     Ok(SmallVec::from_iter([w.finish(), m.finish(), v.finish()]))

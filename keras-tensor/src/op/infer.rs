@@ -15,7 +15,7 @@ pub struct Spec {
 }
 
 /// The shapes and dtypes of an op's results.
-pub type Specs = SmallVec<[Spec; 1]>;
+pub type Specs = SmallVec<[Spec; 3]>;
 
 fn spec(dtype: DType, shape: Shape) -> Specs {
     smallvec![Spec { dtype, shape }]

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::{DType, Result, Shape, Tensor};
 
-/// The results of an op; most have one.
-pub type Outputs = SmallVec<[Tensor; 1]>;
+/// The results of an op; most have one, updates of weights up to three.
+pub type Outputs = SmallVec<[Tensor; 3]>;
 
 /// Axes of a tensor, already counted from the first.
 pub type Axes = SmallVec<[usize; 6]>;

@@ -32,6 +32,10 @@ impl LeakyReLU {
 }
 
 impl Layer for LeakyReLU {
+    fn is_weightless(&self) -> bool {
+        true
+    }
+
     fn build(&self, _: &Dims, _: &mut Weights) -> Result<()> {
         if self.negative_slope < 0.0 {
             return Err(Error::argument(

@@ -41,6 +41,10 @@ impl ReLU {
 }
 
 impl Layer for ReLU {
+    fn is_weightless(&self) -> bool {
+        true
+    }
+
     fn build(&self, _: &Dims, _: &mut Weights) -> Result<()> {
         for (name, value) in [
             ("max_value", self.max_value.unwrap_or(0.0)),

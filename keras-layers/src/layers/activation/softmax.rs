@@ -50,6 +50,10 @@ impl Softmax {
 }
 
 impl Layer for Softmax {
+    fn is_weightless(&self) -> bool {
+        true
+    }
+
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
         let masked;
         let x = match x.mask() {

@@ -21,6 +21,10 @@ impl Activation {
 }
 
 impl Layer for Activation {
+    fn is_weightless(&self) -> bool {
+        true
+    }
+
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
         self.activation.call(x)
     }

@@ -56,6 +56,10 @@ impl InputLayer {
 }
 
 impl Layer for InputLayer {
+    fn is_weightless(&self) -> bool {
+        true
+    }
+
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
         if !self.batch_shape.fits(x.shape()) {
             return Err(Error::shape(

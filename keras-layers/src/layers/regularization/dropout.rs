@@ -57,6 +57,10 @@ impl Dropout {
 }
 
 impl Layer for Dropout {
+    fn is_weightless(&self) -> bool {
+        true
+    }
+
     fn build(&self, _: &Dims, w: &mut Weights) -> Result<()> {
         if !(0.0..=1.0).contains(&self.rate) {
             return Err(Error::argument("rate", self.rate, "a share from 0 to 1"));

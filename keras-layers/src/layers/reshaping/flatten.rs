@@ -32,6 +32,10 @@ impl Flatten {
 }
 
 impl Layer for Flatten {
+    fn is_weightless(&self) -> bool {
+        true
+    }
+
     fn build(&self, _: &Dims, _: &mut Weights) -> Result<()> {
         match self.data_format.as_str() {
             "channels_last" | "channels_first" => Ok(()),

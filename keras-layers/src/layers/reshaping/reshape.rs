@@ -20,6 +20,10 @@ impl Reshape {
 }
 
 impl Layer for Reshape {
+    fn is_weightless(&self) -> bool {
+        true
+    }
+
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
         let batch = x.shape().first().copied().unwrap_or(1);
         let mut shape = vec![batch as isize];

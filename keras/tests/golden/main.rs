@@ -1,0 +1,7 @@
+//! What real Keras computed, computed again.
+
+mod layers;
+mod losses;
+mod metrics;
+mod support;
+mod train;
