@@ -73,10 +73,8 @@ impl Held {
     /// The buffer, if nobody else holds it.
     pub(crate) fn into_unique(mut self) -> Option<Arc<Buffer>> {
         let mut buffer = self.0.take()?;
-        match Arc::get_mut(&mut buffer) {
-            Some(_) => Some(buffer),
-            None => None,
-        }
+        Arc::get_mut(&mut buffer)?;
+        Some(buffer)
     }
 
     pub(crate) fn is_unique(&self) -> bool {
@@ -123,10 +121,9 @@ impl Pool {
     }
 
     fn give(buffer: Arc<Buffer>) {
-        let refused = match LOCAL.try_with(|pool| pool.borrow_mut().push(buffer, LOCAL_LIMIT)) {
-            Ok(refused) => refused,
-            Err(_) => None,
-        };
+        let refused = LOCAL
+            .try_with(|pool| pool.borrow_mut().push(buffer, LOCAL_LIMIT))
+            .unwrap_or_default();
         if let Some(buffer) = refused
             && let Ok(mut shared) = SHARED.lock()
         {

@@ -182,7 +182,7 @@ fn used_before_it_is_ready() {
         network().evaluate((&ones(&[8, 4]), &ones(&[8, 2])), Evaluate::new()),
         &["compile"],
     );
-    says(ops::relu(&Weight::default()), &["weight", "build"]);
+    says(ops::relu(Weight::default()), &["weight", "build"]);
 }
 
 #[test]

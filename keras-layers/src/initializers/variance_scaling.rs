@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::{InitialSeed, Initialize};
 
 /// The standard deviation of the bell curve that is cut at 2.
-const TRUNCATED: f64 = 0.879_625_661_034_239_78;
+const TRUNCATED: f64 = 0.879_625_661_034_239_8;
 
 /// Random values of variance `scale / n`, where `n` counts a unit's inputs (`fan_in`), outputs (`fan_out`) or half of
 /// both (`fan_avg`).

@@ -174,7 +174,7 @@ fn gathered(x: &Tensor, axes: &[usize]) -> Result<(Tensor, Lanes)> {
     let shape = order.iter().map(|&a| x.shape()[a]).collect();
     let moved = layout::transpose(x, &order, shape)?;
     let lanes = Lanes {
-        outer: if count == 0 { 0 } else { x.size() / count },
+        outer: x.size().checked_div(count).unwrap_or(0),
         axis: count,
         inner: 1,
     };

@@ -26,8 +26,10 @@ fn optional(json: &Value) -> Option<Tensor> {
     json.is_object().then(|| array(json))
 }
 
+type Step = Box<dyn Fn(&Value) -> keras::Result<Tensor>>;
+
 /// The result after a step of a metric of values, or of labels and predictions.
-fn step(case: &Value) -> Box<dyn Fn(&Value) -> keras::Result<Tensor>> {
+fn step(case: &Value) -> Step {
     match case["metric"].as_str().unwrap() {
         "Mean" => {
             let metric = Mean::new();
