@@ -65,6 +65,11 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def progress(number, options, latest, digits):
+    shown = ", ".join(f"{peer} {value:.{digits}f}" for peer, value in latest.items())
+    print(f"round {number + 1} of {options.rounds}: {shown}", file=sys.stderr)
+
+
 def warm(peers, data, options):
     """Microseconds of a step, by the wall clock and of the processors, for each contestant and round."""
     processes = {peer: start(peer, data, options) for peer in peers}
@@ -79,7 +84,7 @@ def warm(peers, data, options):
                 steps = seconds * 1e6 / told[peer]["us_step"]
                 wall[peer].append(told[peer]["us_step"])
                 cpu[peer].append(used * 1e6 / steps)
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        progress(number, options, {peer: line["us_step"] for peer, line in told.items()}, 0)
     for process in processes.values():
         process.stdin.close()
         process.wait()
@@ -98,7 +103,7 @@ def cold(peers, data, options):
                 seconds[peer].append(time.perf_counter() - began)
             process.stdin.close()
             process.wait()
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        progress(number, options, {peer: row[-1] for peer, row in seconds.items() if row}, 3)
     return seconds, told
 
 

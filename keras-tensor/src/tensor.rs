@@ -11,7 +11,7 @@ use crate::{DType, Error, Id, Result, Shape};
 /// Values of a dtype in a shape, both decided at run time.
 ///
 /// A tensor never changes; cloning it shares its memory. Memory is always contiguous and row-major; taking whole rows
-/// off the front ([`Tensor::rows`]) and reshaping share it too. A *meta* tensor has a shape and a dtype and no data:
+/// off the front (`ops::slice_axis`) and reshaping share it too. A *meta* tensor has a shape and a dtype and no data:
 /// it is what shape inference computes with.
 ///
 /// ```

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! w1 bare [--steps N] [--threads 1|2]   one round, one line of JSON
+//! w1 keras ...                          the same with our library
 //! w1 bare --serve                       one round for every line of the input
 //! w1 bare --cold                        one step, then a line
 //! w1 export FOLDER                      writes the data: images.u8 and labels.u8
@@ -104,6 +105,35 @@ fn bare(options: &Options) -> Result<(), Problem> {
     })
 }
 
+/// Our library as its users write it: `fit` on a shuffled data set.
+fn keras_in_rust(options: &Options) -> Result<(), Problem> {
+    use keras::prelude::*;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()?;
+    pool.install(|| {
+        let (x, y) = data().floats();
+        let x = Tensor::new(&x, [SAMPLES, SIZES[0]])?;
+        let y = Tensor::new(&y, [SAMPLES, SIZES[SIZES.len() - 1]])?;
+        let dataset = Dataset::from_tensor_slices((x, y))?
+            .shuffle_seeded(SAMPLES, 8)
+            .batch(BATCH);
+        let mut network = Sequential::new(layers![
+            Dense::new(256).activation("relu"),
+            Dense::new(128).activation("relu"),
+            Dense::new(64).activation("relu"),
+            Dense::new(32).activation("relu"),
+            Dense::new(10),
+        ]);
+        let loss = CategoricalCrossentropy::new().from_logits(true);
+        network.compile(Compile::new("adam", loss).metric("accuracy"))?;
+        run("keras-rust", options, |steps| {
+            let history = network.fit(&dataset.take(steps), Fit::new().verbose(0))?;
+            Ok(history.last("accuracy").unwrap_or(f64::NAN) as f32)
+        })
+    })
+}
+
 fn export(folder: &Path) -> Result<(), Problem> {
     let digits = data();
     std::fs::create_dir_all(folder)?;
@@ -116,6 +146,7 @@ fn main() -> ExitCode {
     // A contestant is a line here and a function like `bare`.
     let result = match words.next().as_deref() {
         Some("bare") => Options::parse(words).and_then(|options| bare(&options)),
+        Some("keras") => Options::parse(words).and_then(|options| keras_in_rust(&options)),
         Some("export") => words
             .next()
             .ok_or("export wants a folder".into())
