@@ -218,10 +218,11 @@ fn cell_27_a_layer_of_ones_own() -> keras::Result<()> {
     let net = LayerRef::from(MyDense::new(4, 3));
     net.build([None, Some(4)])?;
     println!("{:?} {:?}", net.variables(), net.trainable_variables());
-    let frozen = LayerRef::from(MyDense {
+    let frozen = MyDense {
         trainable: false,
         ..MyDense::new(4, 3)
-    });
+    }
+    .name("frozen");
     frozen.build([None, Some(4)])?;
     println!(
         "{:?} {:?}\n",
