@@ -10,8 +10,8 @@ use crate::{Op, Result, Tensor, apply_one};
 ///
 /// ```
 /// use keras_tensor::{Tensor, ops};
-/// let y = ops::softmax(Tensor::new(&[2.0f32, 1.0, 0.1], [3])?, -1)?;
-/// assert_eq!(y.to_string(), "[0.6590012 0.24243298 0.09856589]");
+/// let y = ops::softmax(Tensor::new(&[1.0f32, 1.0], [2])?, -1)?;
+/// assert_eq!(y.to_string(), "[0.5 0.5]");
 /// # Ok::<(), keras_tensor::Error>(())
 /// ```
 ///
