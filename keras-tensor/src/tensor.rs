@@ -91,11 +91,16 @@ impl Tensor {
         fill: impl FnOnce(&mut [T]),
     ) -> Result<Self> {
         debug_assert_eq!(dtype.size(), size_of::<T>());
-        let size = shape.checked_size("tensor")?;
-        let mut buffer = Buffer::take(size * dtype.size())?;
+        let (mut buffer, size) = Self::allocate(dtype, &shape)?;
         let memory = Arc::get_mut(&mut buffer).expect("a taken buffer has one holder");
         fill(&mut memory.as_mut_slice::<T>()[..size]);
         Ok(Self::from_buffer(dtype, shape, buffer))
+    }
+
+    /// Memory for a tensor, and how many elements it holds; apart from [`Tensor::build`] so that it is compiled once.
+    fn allocate(dtype: DType, shape: &Shape) -> Result<(Arc<Buffer>, usize)> {
+        let size = shape.checked_size("tensor")?;
+        Ok((Buffer::take(size * dtype.size())?, size))
     }
 
     /// A tensor over memory that nobody else holds.

@@ -1,11 +1,11 @@
 //! Functions of single elements and of pairs of elements.
 
 use num_traits::Float;
-use rayon::prelude::*;
 use smallvec::SmallVec;
 
+use super::shares::{SHARE, for_pairs, for_shares};
 use super::simd::{Loop, vectorized};
-use super::{SHARE, elements, layout, with_any, with_float, with_number};
+use super::{elements, layout, with_any, with_float, with_number};
 use crate::buffer::Buffer;
 use crate::dtype::Element;
 use crate::op::{Binary, Fused, Op, Unary};
@@ -208,13 +208,7 @@ fn map<T: Element, U: Element>(
 ) -> Result<Tensor> {
     let x_ = x.raw::<T>();
     Tensor::build(dtype, x.shape().clone(), |out| {
-        if out.len() <= SHARE {
-            vectorized(Map { x: x_, out, f });
-        } else {
-            out.par_chunks_mut(SHARE)
-                .zip(x_.par_chunks(SHARE))
-                .for_each(|(out, x)| vectorized(Map { x, out, f }));
-        }
+        for_pairs(out, x_, |out, x| vectorized(Map { x, out, f }));
     })
 }
 
@@ -251,14 +245,11 @@ fn zip<T: Element, U: Element>(
     if a.size() == size && b.size() == size {
         let (a, b) = (a.raw::<T>(), b.raw::<T>());
         return Tensor::build(dtype, shape, |out| {
-            if size <= SHARE {
+            for_shares(out, SHARE, &|start, out| {
+                let part = start..start + out.len();
+                let (a, b) = (&a[part.clone()], &b[part]);
                 vectorized(Zip { a, b, out, f });
-            } else {
-                out.par_chunks_mut(SHARE)
-                    .zip(a.par_chunks(SHARE))
-                    .zip(b.par_chunks(SHARE))
-                    .for_each(|((out, a), b)| vectorized(Zip { a, b, out, f }));
-            }
+            });
         });
     }
     if a.size() == size
@@ -324,7 +315,7 @@ impl<T: Element> Target<T> for Fresh<'_> {
 
 impl<T: Element> Target<T> for Over<'_, T> {
     fn apply(self, f: impl Fn(T) -> T + Copy + Sync) -> Result<Option<Tensor>> {
-        vectorized(MapInPlace { x: self.0, f });
+        for_shares(self.0, SHARE, &|_, x| vectorized(MapInPlace { x, f }));
         Ok(None)
     }
 }

@@ -1,10 +1,10 @@
 //! Moving, making and converting elements.
 
-use rayon::prelude::*;
 use smallvec::SmallVec;
 
 use super::elementwise::{Number, repeated_strides};
-use super::{Lanes, SHARE, with_any, with_number};
+use super::shares::for_pairs;
+use super::{Lanes, with_any, with_number};
 use crate::dtype::Element;
 use crate::op::{Arange, OneHot, Pad, ScatterAdd, Slice};
 use crate::{DType, Error, Result, Shape, Tensor};
@@ -83,13 +83,11 @@ pub(super) fn cast(x: &Tensor, to: DType) -> Result<Tensor> {
 }
 
 fn fill_from<F: Element, T: Element>(out: &mut [T], x: &[F], f: impl Fn(F) -> T + Sync) {
-    out.par_chunks_mut(SHARE)
-        .zip(x.par_chunks(SHARE))
-        .for_each(|(out, x)| {
-            for (o, &v) in out.iter_mut().zip(x) {
-                *o = f(v);
-            }
-        });
+    for_pairs(out, x, |out, x| {
+        for (o, &v) in out.iter_mut().zip(x) {
+            *o = f(v);
+        }
+    });
 }
 
 /// Walks a tensor's elements in row-major order of `shape`, and tells where each lies in memory with these strides.

@@ -4,6 +4,7 @@ use num_traits::Float;
 use smallvec::SmallVec;
 
 use super::elementwise::{Number, activate, repeated_strides};
+use super::shares::for_shares;
 use super::{with_float, with_number};
 use crate::dtype::Element;
 use crate::op::{Fused, MatMul};
@@ -111,21 +112,18 @@ fn shared_product<T: Product>(
     b: View<T>,
     add: bool,
 ) {
-    use rayon::prelude::*;
     if m * k * n < SHARE || m < 2 * BLOCK {
         return T::product((m, k, n), out, a, b, add);
     }
     // Two shares, cut at a place that the shape alone decides.
     let rows = (m / 2).next_multiple_of(BLOCK).min(m);
-    out.par_chunks_mut(rows * n)
-        .enumerate()
-        .for_each(|(i, out)| {
-            let a = View {
-                data: &a.data[i * rows * a.row..],
-                ..a
-            };
-            T::product((out.len() / n, k, n), out, a, b, add);
-        });
+    for_shares(out, rows * n, &|start, out| {
+        let a = View {
+            data: &a.data[start / n * a.row..],
+            ..a
+        };
+        T::product((out.len() / n, k, n), out, a, b, add);
+    });
 }
 
 pub(super) fn matmul(op: &MatMul, a: &Tensor, b: &Tensor, shape: Shape) -> Result<Tensor> {

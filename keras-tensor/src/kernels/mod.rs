@@ -10,6 +10,7 @@ mod matmul;
 mod optimizer;
 mod random;
 mod reduce;
+mod shares;
 mod simd;
 mod softmax;
 mod sort;
@@ -141,9 +142,6 @@ impl Inputs<'_> {
         }
     }
 }
-
-/// Elements from which element-wise work is shared among threads; also the size of a share.
-const SHARE: usize = 1 << 15;
 
 /// Computes the results that `specs` describe.
 pub(crate) fn run(op: &Op, inputs: Inputs, specs: Specs) -> Result<Outputs> {

@@ -1,0 +1,34 @@
+//! Work shared among threads. The size alone decides where it is cut, so results never depend on the number of threads.
+
+use rayon::prelude::*;
+
+/// Elements from which element-wise work is shared; also the size of a share.
+pub(super) const SHARE: usize = 1 << 15;
+
+/// Calls `work(offset, share)` for every share of `out`.
+///
+/// The work is a `dyn` function: the machinery of threads is compiled once for each element type, not once a kernel.
+pub(super) fn for_shares<T: Send>(
+    out: &mut [T],
+    share: usize,
+    work: &(dyn Fn(usize, &mut [T]) + Sync),
+) {
+    if out.len() <= share {
+        return work(0, out);
+    }
+    out.par_chunks_mut(share)
+        .enumerate()
+        .for_each(|(i, out)| work(i * share, out));
+}
+
+/// [`for_shares`] of [`SHARE`] elements, with the same part of an input beside each.
+pub(super) fn for_pairs<A: Sync, T: Send>(
+    out: &mut [T],
+    a: &[A],
+    work: impl Fn(&mut [T], &[A]) + Sync,
+) {
+    for_shares(out, SHARE, &|start, out| {
+        let a = &a[start..start + out.len()];
+        work(out, a)
+    });
+}
