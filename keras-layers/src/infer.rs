@@ -2,10 +2,10 @@
 //!
 //! It runs twice, with different sizes for the unknown axes; what differs between the results is unknown.
 
-use keras_tensor::{DType, Error, Result, Shape, Tensor, observe};
+use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, observe};
 use std::cell::Cell;
 
-use crate::Dims;
+use crate::{Arguments, Dims};
 
 /// Sizes that stand for unknown axes. All unknown axes but the batch share one, with many divisors, so that patches,
 /// square masks and U-Nets of unknown size pass.
@@ -22,49 +22,55 @@ thread_local! {
     static ACTIVE: Cell<Option<Probe>> = const { Cell::new(None) };
 }
 
-/// The shape of what `call` makes of an input of this shape.
-pub(crate) fn output(
-    input: &Dims,
+/// The shapes and dtypes of what `call` makes of inputs of these shapes.
+pub(crate) fn outputs(
+    inputs: &Arguments<Dims>,
     dtype: DType,
-    call: &dyn Fn(&Tensor) -> Result<Tensor>,
-) -> Result<Dims> {
+    call: &dyn Fn(Arguments<Tensor>) -> Result<Outputs>,
+) -> Result<Vec<(Dims, DType)>> {
+    let unknown = |from: usize| move |d: &Dims| d.iter().skip(from).any(Option::is_none);
     let run = |i: usize| {
         let probe = Probe {
             batch: BATCHES[i],
-            other: input
-                .iter()
-                .skip(1)
-                .any(Option::is_none)
-                .then_some(OTHERS[i]),
+            other: inputs.tensors().any(unknown(1)).then_some(OTHERS[i]),
         };
-        let shape: Shape = input
-            .iter()
-            .enumerate()
-            .map(|(axis, d)| d.unwrap_or(if axis == 0 { BATCHES[i] } else { OTHERS[i] }))
-            .collect();
+        let metas = inputs.map(|dims| {
+            let shape: Shape = dims
+                .iter()
+                .enumerate()
+                .map(|(axis, d)| d.unwrap_or(if axis == 0 { BATCHES[i] } else { OTHERS[i] }))
+                .collect();
+            Ok(Tensor::meta(shape, dtype))
+        })?;
         let before = ACTIVE.replace(Some(probe));
-        let result = observe::meta_scope(|| call(&Tensor::meta(shape, dtype)));
+        let result = observe::meta_scope(|| call(metas));
         ACTIVE.set(before);
         result
     };
     let first = run(0)?;
-    if input.iter().all(Option::is_some) {
-        return Ok(first.shape().into());
+    if !inputs.tensors().any(unknown(0)) {
+        return Ok(first
+            .iter()
+            .map(|y| (y.shape().into(), y.dtype()))
+            .collect());
     }
     let second = run(1)?;
-    if first.rank() != second.rank() {
-        return Err(Error::shape(
-            "shape inference",
-            &[first.shape(), second.shape()],
-            "a rank that does not depend on the size of the batch",
-        ));
-    }
-    Ok(first
-        .shape()
+    first
         .iter()
-        .zip(second.shape().iter())
-        .map(|(a, b)| (a == b).then_some(*a))
-        .collect())
+        .zip(&second)
+        .map(|(a, b)| {
+            if a.rank() != b.rank() {
+                return Err(Error::shape(
+                    "shape inference",
+                    &[a.shape(), b.shape()],
+                    "a rank that does not depend on the size of the batch",
+                ));
+            }
+            let sizes = a.shape().iter().zip(b.shape().iter());
+            let dims = sizes.map(|(a, b)| (a == b).then_some(*a)).collect();
+            Ok((dims, a.dtype()))
+        })
+        .collect()
 }
 
 /// What a layer that is called now is built for: while shapes are inferred, axes of probe sizes are unknown.

@@ -1,11 +1,11 @@
 //! What a layer is.
 
-use keras_tensor::{Result, Tensor};
+use keras_tensor::{Outputs, Result, Tensor};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 
 use crate::regularizers::Regularizer;
-use crate::{Dims, Weights};
+use crate::{Arguments, Dims, Weights};
 
 /// A piece of a network. Only [`Layer::call`] is required.
 ///
@@ -41,11 +41,32 @@ pub trait Layer: Any + Send + Sync {
         Ok(())
     }
 
+    /// [`Layer::build`] for a layer that is called with several tensors: their shapes, in their places.
+    ///
+    /// # Errors
+    /// Shapes that the layer cannot take.
+    fn build_many(&self, inputs: &Arguments<Dims>, weights: &mut Weights) -> Result<()> {
+        self.build(inputs.first()?, weights)
+    }
+
     /// Computes the output.
     ///
     /// # Errors
     /// An input that the layer cannot take.
     fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor>;
+
+    /// Computes the outputs from several inputs: for layers that merge, attend, or start from given states.
+    ///
+    /// Such a layer sets the masks of its outputs itself. Others leave this as it is: one input, one output.
+    ///
+    /// # Errors
+    /// Inputs that the layer cannot take.
+    fn call_many(&self, inputs: &Arguments<Tensor>, cx: &Call) -> Result<Outputs> {
+        let x = inputs.first()?;
+        let y = self.call(x, cx)?;
+        let mask = self.mask(x)?;
+        Ok(Outputs::from_iter([y.with_mask(mask)]))
+    }
 
     /// The mask of the output, for an input with or without one; it passes through unless a layer says otherwise.
     ///

@@ -1,14 +1,15 @@
 //! What models hold: a layer with its name, its weights and its flags.
 
 use keras_tensor::registry::{self, Entry, Family, snake_case};
-use keras_tensor::{DType, Error, Result, Tensor, Variable, ops};
+use keras_tensor::{DType, Error, Outputs, Result, Tensor, Variable, ops};
 use serde_json::{Map, Value, json};
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::{Call, Dims, Layer, WeightInfo, Weights, infer, layers, names};
+use crate::{Arguments, Call, Dims, Layer, WeightInfo, Weights, infer, layers, names};
 
 /// A layer in use. Clones are the same layer.
 ///
@@ -29,7 +30,7 @@ struct Node {
 }
 
 struct Built {
-    input: Dims,
+    inputs: Arguments<Dims>,
     owned: Weights,
 }
 
@@ -158,7 +159,7 @@ impl LayerRef {
 
     /// The shape of input that the layer was built for.
     pub fn input_dims(&self) -> Option<&Dims> {
-        self.0.built.get().map(|b| &b.input)
+        self.0.built.get()?.inputs.first().ok()
     }
 
     /// Declares the weights for inputs of this shape; nothing happens if they are declared.
@@ -169,7 +170,17 @@ impl LayerRef {
         if self.is_built() {
             return Ok(());
         }
-        let input = input.into();
+        self.build_many(&Arguments::new(input.into()))
+    }
+
+    /// [`LayerRef::build`] for several inputs.
+    ///
+    /// # Errors
+    /// Shapes that the layer cannot take.
+    pub fn build_many(&self, inputs: &Arguments<Dims>) -> Result<()> {
+        if self.is_built() {
+            return Ok(());
+        }
         {
             let _building = self
                 .0
@@ -180,17 +191,17 @@ impl LayerRef {
                 return Ok(());
             }
             let mut owned = Weights::new(self.0.dtype);
-            names::scoped(&self.0.name, || self.0.layer.build(&input, &mut owned))
+            names::scoped(&self.0.name, || self.0.layer.build_many(inputs, &mut owned))
                 .map_err(|e| self.in_layer(e))?;
             let built = Built {
-                input: input.clone(),
+                inputs: inputs.clone(),
                 owned,
             };
             let _ = self.0.built.set(built);
         }
         STRUCTURE.fetch_add(1, Ordering::Relaxed);
         if self.children().iter().any(|l| !l.is_built()) {
-            self.output_dims(&input)?;
+            self.outputs_dims(inputs)?;
         }
         if !self.trainable() {
             self.set_trainable(false);
@@ -203,8 +214,19 @@ impl LayerRef {
     /// # Errors
     /// A shape that the layer cannot take.
     pub fn output_dims(&self, input: &Dims) -> Result<Dims> {
-        self.build(input)?;
-        infer::output(input, self.0.dtype, &|x| self.call(x, &Call::inference()))
+        let mut all = self.outputs_dims(&Arguments::new(input))?;
+        Ok(all.swap_remove(0).0)
+    }
+
+    /// The shapes and dtypes of the outputs for inputs of these shapes; nothing is computed.
+    ///
+    /// # Errors
+    /// Shapes that the layer cannot take.
+    pub fn outputs_dims(&self, inputs: &Arguments<Dims>) -> Result<Vec<(Dims, DType)>> {
+        self.build_many(inputs)?;
+        infer::outputs(inputs, self.0.dtype, &|x| {
+            self.call_many(x, &Call::inference())
+        })
     }
 
     /// Computes the output; the first call builds the layer.
@@ -215,36 +237,65 @@ impl LayerRef {
         if !self.is_built() {
             self.build(infer::dims_of(x.shape()))?;
         }
-        let run = || {
-            let converted;
-            let x = if x.dtype().is_float() && x.dtype() != self.0.dtype {
-                converted = ops::cast(x, self.0.dtype)?.with_mask(x.mask().cloned());
-                &converted
+        self.run(cx, || {
+            let x = &*self.cast(x)?;
+            let y = self.0.layer.call(x, cx)?;
+            self.regularize(&y, cx)?;
+            let mask = self.0.layer.mask(x)?;
+            Ok(y.with_mask(mask))
+        })
+    }
+
+    /// Computes the outputs of a call with several inputs; the first call builds the layer.
+    ///
+    /// # Errors
+    /// Inputs that the layer cannot take; the error names the layer.
+    pub fn call_many(&self, inputs: impl Into<Arguments<Tensor>>, cx: &Call) -> Result<Outputs> {
+        let inputs = inputs.into();
+        if !self.is_built() {
+            self.build_many(&inputs.map(|x| Ok(infer::dims_of(x.shape())))?)?;
+        }
+        self.run(cx, || {
+            let inputs = inputs.map(|x| Ok(self.cast(x)?.into_owned()))?;
+            let outputs = self.0.layer.call_many(&inputs, cx)?;
+            outputs.iter().try_for_each(|y| self.regularize(y, cx))?;
+            Ok(outputs)
+        })
+    }
+
+    /// Runs `work` as a call of this layer; errors name it, and layers that it builds have it in their paths.
+    fn run<R>(&self, cx: &Call, work: impl FnOnce() -> Result<R>) -> Result<R> {
+        let builds = self.children().iter().any(|l| !l.is_built());
+        cx.of_layer(self.trainable(), || {
+            if builds {
+                names::scoped(&self.0.name, work)
             } else {
-                x
-            };
-            let y = match self.0.built.get() {
-                Some(built) if built.owned.layers.iter().any(|l| !l.is_built()) => {
-                    names::scoped(&self.0.name, || self.0.layer.call(x, cx))?
-                }
-                _ => self.0.layer.call(x, cx)?,
-            };
-            if let Some(regularizer) = self.0.layer.activity_regularizer() {
-                // By sample, so that the size of the batch does not matter.
-                let samples = y.shape().first().copied().unwrap_or(1).max(1);
-                let penalty = regularizer.resolve()?.penalty(&y)?;
-                cx.add_loss(ops::divide(&penalty, samples as f64)?);
+                work()
             }
-            match x.mask() {
-                Some(_) => {
-                    let mask = self.0.layer.mask(x)?;
-                    Ok(y.with_mask(mask))
-                }
-                None => Ok(y),
-            }
+        })
+        .map_err(|e| self.in_layer(e))
+    }
+
+    /// The input in the dtype that the layer computes in; only floats are converted.
+    fn cast<'a>(&self, x: &'a Tensor) -> Result<Cow<'a, Tensor>> {
+        if x.dtype().is_float() && x.dtype() != self.0.dtype {
+            let mask = x.mask().cloned();
+            Ok(Cow::Owned(ops::cast(x, self.0.dtype)?.with_mask(mask)))
+        } else {
+            Ok(Cow::Borrowed(x))
+        }
+    }
+
+    /// Adds what the output costs to the loss.
+    fn regularize(&self, y: &Tensor, cx: &Call) -> Result<()> {
+        let Some(regularizer) = self.0.layer.activity_regularizer() else {
+            return Ok(());
         };
-        cx.of_layer(self.trainable(), run)
-            .map_err(|e| self.in_layer(e))
+        // By sample, so that the size of the batch does not matter.
+        let samples = y.shape().first().copied().unwrap_or(1).max(1);
+        let penalty = regularizer.resolve()?.penalty(y)?;
+        cx.add_loss(ops::divide(&penalty, samples as f64)?);
+        Ok(())
     }
 
     fn in_layer(&self, source: Error) -> Error {

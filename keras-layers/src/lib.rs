@@ -6,7 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod define;
+
 pub mod activations;
+mod arguments;
 pub mod constraints;
 mod dims;
 mod infer;
@@ -18,6 +22,7 @@ pub mod names;
 pub mod regularizers;
 mod weight;
 
+pub use arguments::{Argument, Arguments};
 pub use dims::Dims;
 pub use layer::{Call, Layer};
 pub use layer_ref::{LayerExt, LayerRef};

@@ -106,21 +106,23 @@ impl Declare {
         }
     }
 
+    /// A trainable weight with all that a layer's config says of it.
+    pub fn of(
+        initializer: &Initializer,
+        regularizer: &Option<Regularizer>,
+        constraint: &Option<Constraint>,
+    ) -> Self {
+        Declare {
+            initializer: initializer.clone(),
+            trainable: true,
+            regularizer: regularizer.clone(),
+            constraint: constraint.clone(),
+        }
+    }
+
     /// Whether training changes it.
     pub fn trainable(mut self, trainable: bool) -> Self {
         self.trainable = trainable;
-        self
-    }
-
-    /// What it adds to the loss.
-    pub fn regularizer(mut self, regularizer: Option<&Regularizer>) -> Self {
-        self.regularizer = regularizer.cloned();
-        self
-    }
-
-    /// What holds after each update.
-    pub fn constraint(mut self, constraint: Option<&Constraint>) -> Self {
-        self.constraint = constraint.cloned();
         self
     }
 }

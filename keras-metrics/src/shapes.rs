@@ -25,21 +25,42 @@ pub(crate) fn same_rank(a: &Tensor, b: &Tensor, expand: bool) -> Result<(Tensor,
     Ok((a.clone(), b.clone()))
 }
 
-/// Labels in the dtype of the predictions, and both of the same rank.
+/// Labels in the dtype of the predictions, both as floats and of the same rank; shapes must broadcast.
 pub(crate) fn prepared(what: &str, y_true: &Tensor, y_pred: &Tensor) -> Result<(Tensor, Tensor)> {
     let y_pred = as_float(y_pred)?;
-    let (y_true, y_pred) = same_rank(&ops::cast(y_true, y_pred.dtype())?, &y_pred, true)?;
-    y_true
-        .shape()
-        .broadcast(y_pred.shape(), what)
-        .map_err(|_| {
-            Error::shape(
-                what,
-                &[y_true.shape(), y_pred.shape()],
-                "labels of the shape of the predictions",
-            )
-        })?;
-    Ok((y_true, y_pred))
+    let (y, p) = same_rank(&ops::cast(y_true, y_pred.dtype())?, &y_pred, true)?;
+    if y.shape() != p.shape() && y.shape().broadcast(p.shape(), what).is_err() {
+        return Err(misfit(
+            what,
+            y_true,
+            &y_pred,
+            "labels of the shape of the predictions",
+        ));
+    }
+    Ok((y, p))
+}
+
+/// [`prepared`], for labels that must have exactly the shape of the predictions.
+pub(crate) fn prepared_alike(
+    what: &str,
+    y_true: &Tensor,
+    y_pred: &Tensor,
+    advice: &str,
+) -> Result<(Tensor, Tensor)> {
+    let (y, p) = prepared(what, y_true, y_pred)?;
+    if y.shape() != p.shape() || p.rank() == 0 {
+        return Err(misfit(what, y_true, y_pred, advice));
+    }
+    Ok((y, p))
+}
+
+/// The error for labels that do not fit predictions.
+pub(crate) fn misfit(what: &str, y_true: &Tensor, y_pred: &Tensor, wanted: &str) -> Error {
+    Error::shape(
+        format!("{what} of labels and predictions"),
+        &[y_true.shape(), y_pred.shape()],
+        wanted,
+    )
 }
 
 /// Floats as they are, everything else as float32.
@@ -60,15 +81,27 @@ pub(crate) fn masked_weight(
     };
     let mut mask = ops::cast(mask, dtype)?;
     if scaled {
-        let kept = ops::add(ops::sum(&mask, None)?, 1e-7)?;
-        let share = ops::divide(mask.size() as f64, kept)?;
-        mask = ops::multiply(&mask, ops::cast(share, dtype)?)?;
+        let whole = ops::full([], mask.size() as f64, dtype)?;
+        let share = ops::divide_no_nan(whole, ops::sum(&mask, None)?)?;
+        mask = ops::multiply(&mask, share)?;
     }
     match weight {
         Some(w) => {
             let (mask, w) = same_rank(&mask, &ops::cast(w, dtype)?, true)?;
-            ops::multiply(&w, &mask).map(Some)
+            weigh("sample_weight", &w, &mask, "the mask").map(Some)
         }
         None => Ok(Some(mask)),
     }
+}
+
+/// Values times weights; `owner` is whose they are.
+pub(crate) fn weigh(owner: &str, values: &Tensor, weight: &Tensor, with: &str) -> Result<Tensor> {
+    if values.shape() != weight.shape() && values.shape().broadcast(weight.shape(), "").is_err() {
+        return Err(Error::shape(
+            format!("{owner} and {with}"),
+            &[values.shape(), weight.shape()],
+            "one weight for each sample or value; leading axes must agree or be 1",
+        ));
+    }
+    ops::multiply(values, weight)
 }

@@ -65,6 +65,8 @@ pub mod prelude {
     pub use crate::{DType, Tensor, Variable, ops};
     pub use keras_autograd::GradientTape;
     pub use keras_layers::layers::*;
-    pub use keras_layers::{Call, Declare, Dims, Layer, LayerExt, LayerRef, Weight, Weights};
+    pub use keras_layers::{
+        Argument, Arguments, Call, Declare, Dims, Layer, LayerExt, LayerRef, Weight, Weights,
+    };
     pub use keras_models::layers;
 }

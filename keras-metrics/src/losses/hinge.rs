@@ -16,29 +16,28 @@ fn margin(what: &str, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
     ops::relu(ops::subtract(1.0, ops::multiply(signed(&y)?, &p)?)?)
 }
 
-/// `mean(max(1 - y * p, 0))` for labels of -1 and 1; labels of 0 and 1 are converted.
-///
-/// # Errors
-/// Labels that do not fit the predictions.
-pub fn hinge(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-    ops::mean(margin("hinge", y_true, y_pred)?, -1)
+loss! {
+    /// `mean(max(1 - y_true * y_pred, 0))` over the last axis, for labels of -1 and 1; where all labels are 0 or 1 they
+    /// are converted.
+    Hinge = "hinge", hinge {}
+    |_this, y, p| { ops::mean(margin("hinge", y, p)?, -1) }
 }
 
-/// `mean(max(1 - y * p, 0)^2)` for labels of -1 and 1; labels of 0 and 1 are converted.
-///
-/// # Errors
-/// Labels that do not fit the predictions.
-pub fn squared_hinge(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-    ops::mean(ops::square(margin("squared_hinge", y_true, y_pred)?)?, -1)
+loss! {
+    /// `mean(max(1 - y_true * y_pred, 0)^2)` over the last axis, for labels of -1 and 1; where all labels are 0 or 1 they
+    /// are converted.
+    SquaredHinge = "squared_hinge", squared_hinge {}
+    |_this, y, p| { ops::mean(ops::square(margin("squared_hinge", y, p)?)?, -1) }
 }
 
-/// `max(max((1 - y) * p) - sum(y * p) + 1, 0)`
-///
-/// # Errors
-/// Labels that do not fit the predictions.
-pub fn categorical_hinge(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-    let (y, p) = prepared("categorical_hinge", y_true, y_pred)?;
-    let right = ops::sum(ops::multiply(&y, &p)?, -1)?;
-    let wrong = ops::max(ops::multiply(ops::subtract(1.0, &y)?, &p)?, -1)?;
-    ops::relu(ops::add(ops::subtract(&wrong, &right)?, 1.0)?)
+loss! {
+    /// `max(max((1 - y_true) * y_pred) - sum(y_true * y_pred) + 1, 0)` over the last axis, for one-hot labels
+    /// `[batch, .., classes]`.
+    CategoricalHinge = "categorical_hinge", categorical_hinge {}
+    |_this, y, p| {
+        let (y, p) = prepared("categorical_hinge", y, p)?;
+        let right = ops::sum(ops::multiply(&y, &p)?, -1)?;
+        let wrong = ops::max(ops::multiply(ops::subtract(1.0, &y)?, &p)?, -1)?;
+        ops::relu(ops::add(ops::subtract(&wrong, &right)?, 1.0)?)
+    }
 }

@@ -1,60 +1,93 @@
-//! Losses: plain functions under Keras's names, and the classes that reduce them over a batch.
+//! Losses: classes with Keras's arguments, and plain functions with Keras's names.
+//!
+//! Each loss is a struct whose fields are its config, and it is named in one line of the table. A loss
+//! of one's own implements [`LossFunction::call`]:
+//!
+//! ```
+//! use keras_metrics::losses::{Loss, LossFunction};
+//! use keras_tensor::{Result, Tensor, ops};
+//!
+//! struct Quartic;
+//! impl LossFunction for Quartic {
+//!     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
+//!         ops::mean(ops::square(ops::square(ops::subtract(y_true, y_pred)?)?)?, -1)
+//!     }
+//! }
+//!
+//! let (y, p) = (Tensor::new(&[1.0f32], [1, 1])?, Tensor::new(&[3.0f32], [1, 1])?);
+//! assert_eq!(Loss::from(Quartic).call(&y, &p, None)?.item()?, 16.0);
+//! # Ok::<(), keras_tensor::Error>(())
+//! ```
 
-mod crossentropy;
-mod functions;
 mod hinge;
-mod overlap;
-mod plain;
+mod probabilistic;
 mod reduce;
-mod with_arguments;
+pub(crate) mod regression;
+mod resolve;
+mod segmentation;
+mod similarity;
 
-pub use crossentropy::{
-    BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy,
-    CategoricalFocalCrossentropy, SparseCategoricalCrossentropy, binary_crossentropy,
-    binary_focal_crossentropy, categorical_crossentropy, categorical_focal_crossentropy,
-    sparse_categorical_crossentropy,
+pub use hinge::*;
+pub use probabilistic::*;
+pub use reduce::Reduction;
+pub use regression::{
+    CosineSimilarity, Huber, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError,
+    MeanSquaredError, MeanSquaredLogarithmicError, cosine_similarity, huber, log_cosh,
+    mean_absolute_error, mean_absolute_percentage_error, mean_squared_error,
+    mean_squared_logarithmic_error,
 };
-pub use functions::*;
-pub use hinge::{categorical_hinge, hinge, squared_hinge};
-pub use overlap::{Circle, Dice, Tversky, circle, dice, tversky};
-pub use plain::{
-    CategoricalHinge, Hinge, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError,
-    MeanSquaredError, MeanSquaredLogarithmicError, Plain, PlainLoss, Poisson, SquaredHinge,
-};
-pub use reduce::{Base, LossExt, Reduction};
-pub use with_arguments::{CosineSimilarity, Huber};
+pub(crate) use resolve::Kind;
+pub use resolve::resolve_crossentropy;
+pub use segmentation::{AxisChoice, Dice, Tversky, dice, tversky};
+pub use similarity::{Circle, circle};
 
-use keras_tensor::registry::Entry;
-use keras_tensor::{Result, Tensor, family};
+use keras_tensor::registry::{Entry, Setting};
+use keras_tensor::{DType, Result, Tensor, family, ops};
 use std::any::Any;
+use std::sync::Arc;
 
-/// A loss: what it makes of each sample, and how that is reduced.
+/// What a loss makes of labels and predictions.
 pub trait LossFunction: Any + Send + Sync {
-    /// The loss of each sample, `[batch, ..]`.
+    /// The loss of each sample, `[batch, ..]`, before weights and reduction.
+    ///
+    /// A mask on the result leaves samples out.
     ///
     /// # Errors
     /// Labels that do not fit the predictions.
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor>;
 
-    /// Name and reduction.
-    fn base(&self) -> &Base;
+    /// The name: `mean_squared_error`.
+    fn name(&self) -> &str {
+        "loss"
+    }
 
-    /// The same, to be set.
-    fn base_mut(&mut self) -> &mut Base;
+    /// How the losses of samples become that of the batch.
+    fn reduction(&self) -> &Reduction {
+        &Reduction::SumOverBatchSize
+    }
 
-    /// The loss of a batch, reduced; masks ride on the predictions.
+    /// The dtype that predictions are cast to first.
+    fn dtype(&self) -> DType {
+        DType::F32
+    }
+
+    /// The loss of a batch: [`LossFunction::call`], weighted and reduced.
+    ///
+    /// `sample_weight` is `[batch]`, or as many of the leading axes of the loss as it has. A mask that rides on `y_pred`
+    /// leaves steps out; means are then over the steps that are left.
     ///
     /// # Errors
-    /// Labels or weights that do not fit the predictions.
+    /// Labels or weights that do not fit the predictions, or an unknown reduction.
     fn compute(
         &self,
         y_true: &Tensor,
         y_pred: &Tensor,
         sample_weight: Option<&Tensor>,
     ) -> Result<Tensor> {
-        let values = self.call(y_true, y_pred)?;
+        let values = self.call(y_true, &ops::cast(y_pred, self.dtype())?)?;
         let mask = reduce::both(y_pred.mask(), values.mask())?;
-        reduce::weighted(&values, sample_weight, mask.as_ref(), self.base().reduction)
+        let (name, reduction) = (self.name(), self.reduction());
+        reduce::weighted(name, &values, sample_weight, mask.as_ref(), reduction)
     }
 }
 
@@ -72,7 +105,7 @@ family! {
 }
 
 impl Loss {
-    /// The loss of a batch, reduced.
+    /// The loss of a batch, weighted and reduced.
     ///
     /// # Errors
     /// An unknown name, or labels or weights that do not fit the predictions.
@@ -82,16 +115,39 @@ impl Loss {
         y_pred: &Tensor,
         sample_weight: Option<&Tensor>,
     ) -> Result<Tensor> {
-        self.resolve()?.compute(y_true, y_pred, sample_weight)
+        match &self.0 {
+            Setting::Value(loss) => loss.compute(y_true, y_pred, sample_weight),
+            Setting::Named(_) => self.resolve_for(y_true.shape(), y_pred.shape())?.compute(
+                y_true,
+                y_pred,
+                sample_weight,
+            ),
+        }
+    }
+
+    /// The loss for labels and predictions of these shapes: `"crossentropy"` and `"ce"` become the binary, categorical or
+    /// sparse one, as in Keras's `compile`; all else is [`Loss::resolve`].
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn resolve_for(&self, y_true: &[usize], y_pred: &[usize]) -> Result<Arc<dyn LossFunction>> {
+        match &self.0 {
+            Setting::Named(name) if resolve::is_crossentropy(name) => {
+                Ok(resolve_crossentropy(y_true, y_pred))
+            }
+            setting => setting.resolve(),
+        }
     }
 }
 
 /// Every loss with the names that Keras knows it by.
-pub(crate) const TABLE: &[Entry<dyn LossFunction>] = &[
+const TABLE: &[Entry<dyn LossFunction>] = &[
     entry::<BinaryCrossentropy>("BinaryCrossentropy", &["bce"]),
     entry::<BinaryFocalCrossentropy>("BinaryFocalCrossentropy", &[]),
+    entry::<CTC>("CTC", &[]),
     entry::<CategoricalCrossentropy>("CategoricalCrossentropy", &[]),
     entry::<CategoricalFocalCrossentropy>("CategoricalFocalCrossentropy", &[]),
+    entry::<CategoricalGeneralizedCrossEntropy>("CategoricalGeneralizedCrossEntropy", &[]),
     entry::<CategoricalHinge>("CategoricalHinge", &[]),
     entry::<Circle>("Circle", &[]),
     entry::<CosineSimilarity>("CosineSimilarity", &[]),
@@ -100,7 +156,7 @@ pub(crate) const TABLE: &[Entry<dyn LossFunction>] = &[
     entry::<Huber>("Huber", &[]),
     entry::<KLDivergence>(
         "KLDivergence",
-        &["kld", "kullback_leibler_divergence", "kl_divergence"],
+        &["kld", "kl_divergence", "kullback_leibler_divergence"],
     ),
     entry::<LogCosh>("LogCosh", &["logcosh"]),
     entry::<MeanAbsoluteError>("MeanAbsoluteError", &["mae"]),

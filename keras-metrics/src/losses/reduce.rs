@@ -1,14 +1,16 @@
 //! From a loss for each sample to one for the batch.
 
-use keras_tensor::{Result, Tensor, ops};
+use keras_tensor::{Result, Tensor, ops, registry};
 use serde::{Deserialize, Serialize};
 
-use super::LossFunction;
-use crate::shapes::{masked_weight, same_rank};
+use crate::shapes::{masked_weight, same_rank, weigh};
 
 /// How the losses of samples become that of the batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// Strings are taken wherever a reduction is: `"sum"`. A string that names none is an error when the loss is computed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<String>", into = "String")]
+#[non_exhaustive]
 pub enum Reduction {
     /// The sum over the number of elements, whatever their weights.
     #[default]
@@ -21,65 +23,44 @@ pub enum Reduction {
     MeanWithSampleWeight,
     /// No reduction.
     None,
+    /// A name that Keras does not have.
+    Unknown(String),
 }
+
+const NAMES: [(&str, Reduction); 5] = [
+    ("sum_over_batch_size", Reduction::SumOverBatchSize),
+    ("sum", Reduction::Sum),
+    ("mean", Reduction::Mean),
+    ("mean_with_sample_weight", Reduction::MeanWithSampleWeight),
+    ("none", Reduction::None),
+];
 
 impl From<&str> for Reduction {
-    /// Keras's name; one that is none of its names means no reduction.
     fn from(name: &str) -> Self {
-        match name {
-            "sum_over_batch_size" => Reduction::SumOverBatchSize,
-            "sum" => Reduction::Sum,
-            "mean" => Reduction::Mean,
-            "mean_with_sample_weight" => Reduction::MeanWithSampleWeight,
-            _ => Reduction::None,
+        match NAMES.iter().find(|(n, _)| *n == name) {
+            Some((_, reduction)) => reduction.clone(),
+            None => Reduction::Unknown(name.to_string()),
         }
     }
 }
 
-/// What every loss has; set it with [`LossExt`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Base {
-    pub(crate) name: String,
-    pub(crate) reduction: Reduction,
-}
-
-impl Default for Base {
-    fn default() -> Self {
-        Base::new("loss")
+impl From<Option<String>> for Reduction {
+    fn from(name: Option<String>) -> Self {
+        name.map_or(Reduction::None, |name| name.as_str().into())
     }
 }
 
-impl Base {
-    pub(crate) fn new(name: &str) -> Self {
-        Base {
-            name: name.to_string(),
-            reduction: Reduction::default(),
+impl From<Reduction> for String {
+    fn from(reduction: Reduction) -> Self {
+        match &reduction {
+            Reduction::Unknown(name) => name.clone(),
+            known => NAMES
+                .iter()
+                .find(|(_, r)| r == known)
+                .map_or_else(String::new, |(name, _)| (*name).to_string()),
         }
     }
-
-    /// The name: `mean_squared_error`.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
 }
-
-/// Settings that every loss has.
-pub trait LossExt: LossFunction + Sized {
-    /// How the losses of samples become that of the batch.
-    fn reduction(mut self, reduction: impl Into<Reduction>) -> Self {
-        self.base_mut().reduction = reduction.into();
-        self
-    }
-
-    /// The name.
-    fn name(mut self, name: &str) -> Self {
-        self.base_mut().name = name.to_string();
-        self
-    }
-}
-
-impl<L: LossFunction> LossExt for L {}
 
 /// Where both masks keep a place.
 pub(super) fn both(a: Option<&Tensor>, b: Option<&Tensor>) -> Result<Option<Tensor>> {
@@ -90,32 +71,39 @@ pub(super) fn both(a: Option<&Tensor>, b: Option<&Tensor>) -> Result<Option<Tens
     }
 }
 
-/// Values times their weights, reduced.
+/// Values times their weights, reduced; `owner` is the loss's name.
 pub(super) fn weighted(
+    owner: &str,
     values: &Tensor,
     sample_weight: Option<&Tensor>,
     mask: Option<&Tensor>,
-    reduction: Reduction,
+    reduction: &Reduction,
 ) -> Result<Tensor> {
+    if let Reduction::Unknown(name) = reduction {
+        return Err(registry::unknown("reduction", name, NAMES.map(|(n, _)| n)));
+    }
     let by_count = matches!(reduction, Reduction::Mean | Reduction::SumOverBatchSize);
     let weight = masked_weight(sample_weight, mask, values.dtype(), by_count)?;
     let (values, weight) = match weight {
         Some(weight) => {
             let (values, weight) = same_rank(values, &weight, true)?;
-            (ops::multiply(&values, &weight)?, Some(weight))
+            (
+                weigh(owner, &values, &weight, "sample_weight")?,
+                Some(weight),
+            )
         }
         None => (values.clone().with_mask(None), None),
     };
-    if reduction == Reduction::None || values.rank() == 0 {
+    // Keras gives the losses of no samples back as they are.
+    if *reduction == Reduction::None || values.rank() == 0 || values.shape()[..] == [0] {
         return Ok(values);
     }
-    match reduction {
-        Reduction::Mean | Reduction::SumOverBatchSize => ops::mean(&values, None),
-        Reduction::Sum => ops::sum(&values, None),
-        Reduction::MeanWithSampleWeight => match weight {
-            Some(w) => ops::divide_no_nan(ops::sum(&values, None)?, ops::sum(&w, None)?),
-            None => ops::mean(&values, None),
-        },
-        Reduction::None => unreachable!("returned above"),
+    match (reduction, weight) {
+        (Reduction::Sum, _) => ops::sum(&values, None),
+        (Reduction::MeanWithSampleWeight, Some(w)) => {
+            ops::divide_no_nan(ops::sum(&values, None)?, ops::sum(&w, None)?)
+        }
+        _ if values.size() == 0 => ops::sum(&values, None),
+        _ => ops::mean(&values, None),
     }
 }

@@ -1,10 +1,8 @@
 //! How often predictions are right.
 
-use keras_tensor::{DType, Error, Result, Tensor, ops};
-use serde::{Deserialize, Serialize};
+use keras_tensor::{DType, Result, Tensor, ops};
 
-use super::mean::{MeanOf, Pairwise};
-use crate::shapes::{as_float, prepared, same_rank};
+use crate::shapes::{as_float, misfit, prepared, same_rank};
 
 fn matches(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     ops::cast(ops::equal(a, b)?, DType::F32)
@@ -17,6 +15,14 @@ fn matches(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 pub fn accuracy(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
     let y_true = ops::cast(y_true, y_pred.dtype())?;
     let (y, p) = same_rank(&y_true, y_pred, true)?;
+    if y.shape().broadcast(p.shape(), "").is_err() {
+        return Err(misfit(
+            "accuracy",
+            &y,
+            &p,
+            "labels of the shape of the predictions",
+        ));
+    }
     matches(&y, &p)
 }
 
@@ -29,19 +35,29 @@ pub fn binary_accuracy(y_true: &Tensor, y_pred: &Tensor, threshold: f64) -> Resu
     matches(&y, &ops::cast(ops::greater(&p, threshold)?, y.dtype())?)
 }
 
-/// 1 where the largest prediction is that of the largest label, else 0.
+/// 1 where the largest prediction is that of the largest label, else 0; both are `[batch, .., classes]`.
 ///
 /// # Errors
 /// Labels that do not fit the predictions.
 pub fn categorical_accuracy(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-    if y_true.rank() != y_pred.rank() {
-        return Err(Error::shape(
-            "categorical_accuracy",
-            &[y_true.shape(), y_pred.shape()],
-            "labels with one number for each class; for labels that are class numbers use the sparse accuracy",
+    one_number_a_class("categorical_accuracy", y_true, y_pred)?;
+    matches(&ops::argmax(y_true, -1)?, &ops::argmax(y_pred, -1)?)
+}
+
+fn one_number_a_class(what: &str, y_true: &Tensor, y_pred: &Tensor) -> Result<()> {
+    let rank = y_pred.rank();
+    if rank == 0
+        || y_true.rank() != rank
+        || y_true.shape()[..rank - 1] != y_pred.shape()[..rank - 1]
+    {
+        return Err(misfit(
+            what,
+            y_true,
+            y_pred,
+            "labels with a number for each class; for labels that are class numbers use the sparse accuracy",
         ));
     }
-    matches(&ops::argmax(y_true, -1)?, &ops::argmax(y_pred, -1)?)
+    Ok(())
 }
 
 /// 1 where the largest prediction is that of the label, a class number, else 0.
@@ -49,7 +65,7 @@ pub fn categorical_accuracy(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> 
 /// # Errors
 /// Labels that do not fit the predictions.
 pub fn sparse_categorical_accuracy(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-    let labels = class_numbers(y_true, y_pred)?;
+    let labels = class_numbers("sparse_categorical_accuracy", y_true, y_pred)?;
     let found = matches(&labels, &ops::argmax(y_pred, -1)?)?;
     if found.rank() > 1 && found.shape()[found.rank() - 1] == 1 {
         return ops::squeeze(&found, -1);
@@ -58,16 +74,21 @@ pub fn sparse_categorical_accuracy(y_true: &Tensor, y_pred: &Tensor) -> Result<T
 }
 
 /// Labels as class numbers, one for each row of predictions.
-fn class_numbers(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
+fn class_numbers(what: &str, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
     let labels = ops::cast(y_true, DType::I64)?;
-    if labels.rank() == y_pred.rank() && labels.shape()[labels.rank() - 1] == 1 {
-        return ops::squeeze(&labels, -1);
-    }
-    if labels.shape()[..] != y_pred.shape()[..y_pred.rank().saturating_sub(1)] {
-        return Err(Error::shape(
-            "sparse accuracy",
-            &[y_true.shape(), y_pred.shape()],
-            "a class number for each row of predictions",
+    let rank = y_pred.rank();
+    let column = rank > 0 && labels.rank() == rank && labels.shape()[rank - 1] == 1;
+    let labels = if column {
+        ops::squeeze(&labels, -1)?
+    } else {
+        labels
+    };
+    if rank == 0 || labels.shape()[..] != y_pred.shape()[..rank - 1] {
+        return Err(misfit(
+            what,
+            y_true,
+            y_pred,
+            "one class number for each row of predictions",
         ));
     }
     Ok(labels)
@@ -82,137 +103,77 @@ pub fn sparse_top_k_categorical_accuracy(
     y_pred: &Tensor,
     k: usize,
 ) -> Result<Tensor> {
-    let labels = class_numbers(y_true, y_pred)?;
-    let found = ops::in_top_k(&labels, &as_float(y_pred)?, k)?;
-    ops::cast(found, DType::F32)
+    let labels = class_numbers("sparse_top_k_categorical_accuracy", y_true, y_pred)?;
+    ops::cast(ops::in_top_k(&labels, &as_float(y_pred)?, k)?, DType::F32)
 }
 
-/// 1 where the largest label is among the `k` largest predictions, else 0.
+/// 1 where the label is among the first `k` of predictions that are class numbers in order of likelihood, else 0.
+fn among_sorted(y_true: &Tensor, y_pred: &Tensor, k: usize) -> Result<Tensor> {
+    let labels = class_numbers("sparse_top_k_categorical_accuracy", y_true, y_pred)?;
+    let labels = ops::expand_dims(ops::cast(labels, y_pred.dtype())?, -1)?;
+    let first = ops::slice_axis(y_pred, -1, 0, k.min(y_pred.shape()[y_pred.rank() - 1]))?;
+    ops::cast(ops::any(ops::equal(labels, first)?, -1)?, DType::F32)
+}
+
+/// 1 where the largest label is among the `k` largest predictions, else 0; both are `[batch, .., classes]`.
 ///
 /// # Errors
 /// Labels that do not fit the predictions.
 pub fn top_k_categorical_accuracy(y_true: &Tensor, y_pred: &Tensor, k: usize) -> Result<Tensor> {
+    one_number_a_class("top_k_categorical_accuracy", y_true, y_pred)?;
     sparse_top_k_categorical_accuracy(&ops::argmax(y_true, -1)?, y_pred, k)
 }
 
-macro_rules! kinds {
-    ($($kind:ident $name:literal $function:path),* $(,)?) => {$(
-        #[doc(hidden)]
-        #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-        #[serde(default)]
-        pub struct $kind {}
-        impl Pairwise for $kind {
-            const NAME: &'static str = $name;
-            fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-                $function(y_true, y_pred)
-            }
-        }
-    )*};
-}
-pub(super) use kinds;
-
-kinds! {
-    AccuracyOf "accuracy" accuracy,
-    CategoricalOf "categorical_accuracy" categorical_accuracy,
-    SparseOf "sparse_categorical_accuracy" sparse_categorical_accuracy,
+mean_metric! {
+    /// The share of predictions that equal their labels.
+    Accuracy = "accuracy" {}
+    |_this, y, p| accuracy(y, p)
 }
 
-/// The mean of [`accuracy`].
-pub type Accuracy = MeanOf<AccuracyOf>;
-/// The mean of [`categorical_accuracy`].
-pub type CategoricalAccuracy = MeanOf<CategoricalOf>;
-/// The mean of [`sparse_categorical_accuracy`].
-pub type SparseCategoricalAccuracy = MeanOf<SparseOf>;
-
-#[doc(hidden)]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct BinaryOf {
-    threshold: f64,
-}
-
-impl Default for BinaryOf {
-    fn default() -> Self {
-        BinaryOf { threshold: 0.5 }
+mean_metric! {
+    /// The share of predictions that are on their label's side of a threshold; those above it mean 1.
+    BinaryAccuracy = "binary_accuracy" {
+        /// Above which a prediction means 1; 0.5 by default, and 0.5 itself means 0.
+        threshold: f64 = 0.5,
     }
+    |this, y, p| binary_accuracy(y, p, this.threshold)
 }
 
-impl Pairwise for BinaryOf {
-    const NAME: &'static str = "binary_accuracy";
-    fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        binary_accuracy(y_true, y_pred, self.threshold)
+mean_metric! {
+    /// The share of samples whose largest prediction is that of their label, for one-hot labels `[batch, .., classes]`.
+    CategoricalAccuracy = "categorical_accuracy" {}
+    |_this, y, p| categorical_accuracy(y, p)
+}
+
+mean_metric! {
+    /// The share of samples whose largest prediction is that of their label, for labels that are class numbers, `[batch, ..]`
+    /// or `[batch, .., 1]`.
+    SparseCategoricalAccuracy = "sparse_categorical_accuracy" {}
+    |_this, y, p| sparse_categorical_accuracy(y, p)
+}
+
+mean_metric! {
+    /// The share of samples whose label is among the `k` largest predictions, for one-hot labels.
+    TopKCategoricalAccuracy = "top_k_categorical_accuracy" {
+        /// How many predictions count; 5 by default.
+        k: usize = 5,
     }
+    |this, y, p| top_k_categorical_accuracy(y, p, this.k)
 }
 
-/// The mean of [`binary_accuracy`].
-pub type BinaryAccuracy = MeanOf<BinaryOf>;
-
-impl BinaryAccuracy {
-    /// Above which a prediction means 1; 0.5 by default.
-    pub fn threshold(mut self, threshold: f64) -> Self {
-        self.function.threshold = threshold;
-        self
+mean_metric! {
+    /// The share of samples whose label is among the `k` largest predictions, for labels that are class numbers.
+    SparseTopKCategoricalAccuracy = "sparse_top_k_categorical_accuracy" {
+        /// How many predictions count; 5 by default.
+        k: usize = 5,
+        /// Whether predictions are class numbers, the likeliest first, rather than a score for each class; not so by
+        /// default.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        from_sorted_ids: bool = false,
     }
-}
-
-#[doc(hidden)]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TopKOf {
-    k: usize,
-}
-
-impl Default for TopKOf {
-    fn default() -> Self {
-        TopKOf { k: 5 }
-    }
-}
-
-impl Pairwise for TopKOf {
-    const NAME: &'static str = "top_k_categorical_accuracy";
-    fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        top_k_categorical_accuracy(y_true, y_pred, self.k)
-    }
-}
-
-/// The mean of [`top_k_categorical_accuracy`].
-pub type TopKCategoricalAccuracy = MeanOf<TopKOf>;
-
-impl TopKCategoricalAccuracy {
-    /// How many predictions count; 5 by default.
-    pub fn k(mut self, k: usize) -> Self {
-        self.function.k = k;
-        self
-    }
-}
-
-#[doc(hidden)]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SparseTopKOf {
-    k: usize,
-}
-
-impl Default for SparseTopKOf {
-    fn default() -> Self {
-        SparseTopKOf { k: 5 }
-    }
-}
-
-impl Pairwise for SparseTopKOf {
-    const NAME: &'static str = "sparse_top_k_categorical_accuracy";
-    fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        sparse_top_k_categorical_accuracy(y_true, y_pred, self.k)
-    }
-}
-
-/// The mean of [`sparse_top_k_categorical_accuracy`].
-pub type SparseTopKCategoricalAccuracy = MeanOf<SparseTopKOf>;
-
-impl SparseTopKCategoricalAccuracy {
-    /// How many predictions count; 5 by default.
-    pub fn k(mut self, k: usize) -> Self {
-        self.function.k = k;
-        self
+    |this, y, p| if this.from_sorted_ids {
+        among_sorted(y, p, this.k)
+    } else {
+        sparse_top_k_categorical_accuracy(y, p, this.k)
     }
 }

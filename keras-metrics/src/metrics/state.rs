@@ -1,13 +1,12 @@
-//! A variable of a metric.
+//! The variables of metrics.
 
-use keras_tensor::{DType, Result, Shape, Tensor, Variable, ops};
+use keras_tensor::{DType, Result, Tensor, Variable, ops};
 use std::sync::OnceLock;
 
-/// A float32 variable that begins with zeros, made when it is first used.
+/// A variable of a metric that begins with zeros, made when it is first used. A clone is another variable.
 #[derive(Debug, Default)]
 pub struct State(OnceLock<Variable>);
 
-/// A clone begins anew.
 impl Clone for State {
     fn clone(&self) -> Self {
         State::default()
@@ -15,14 +14,13 @@ impl Clone for State {
 }
 
 impl State {
-    /// The variable, of this shape when it is first used.
-    pub fn variable(&self, name: &str, shape: &[usize]) -> &Variable {
+    /// The variable `owner/name`; shape and dtype count when it is first used.
+    pub fn variable(&self, owner: &str, name: &str, shape: &[usize], dtype: DType) -> &Variable {
         self.0.get_or_init(|| {
-            let first = Shape::from(shape);
-            let v = Variable::lazy(shape, DType::F32, name, move || {
-                ops::zeros(first.clone(), DType::F32)
-            });
+            let zeros = keras_tensor::Shape::from(shape);
+            let v = Variable::lazy(shape, dtype, name, move || ops::zeros(zeros.clone(), dtype));
             v.set_trainable(false);
+            v.set_path(format!("{owner}/{name}"));
             v
         })
     }
@@ -35,5 +33,11 @@ impl State {
 
 /// Adds to a variable.
 pub(super) fn add_to(variable: &Variable, value: &Tensor) -> Result<()> {
-    variable.assign(&ops::add(variable, ops::cast(value, variable.dtype())?)?)
+    let value = ops::cast(value, variable.dtype())?;
+    variable.assign(&ops::add(variable, value)?)
+}
+
+/// Makes a variable zero.
+pub(super) fn clear(variable: &Variable) -> Result<()> {
+    variable.assign(&ops::zeros(variable.shape(), variable.dtype())?)
 }

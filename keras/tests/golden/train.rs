@@ -147,7 +147,7 @@ fn training_is_keras_s_step_by_step() {
     for case in cases("train") {
         replay(&case, &mut tally);
     }
-    tally.finish(0);
+    tally.finish();
 }
 
 #[test]
@@ -179,5 +179,5 @@ fn the_first_gradients_are_keras_s() {
             ));
         }
     }
-    tally.finish(0);
+    tally.finish();
 }

@@ -1,153 +1,55 @@
 use keras_tensor::op::{Axes, Fold};
 use keras_tensor::{Error, Result, Shape, Tensor, ops};
-use serde::{Deserialize, Serialize};
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
 use crate::{Call, Declare, Dims, Layer, Weight, Weights};
 
-/// Brings each feature to mean 0 and variance 1: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
-///
-/// In training, mean and (population) variance are those of the batch, and moving averages of them are kept
-/// (`moving = momentum * moving + (1 - momentum) * batch`); in inference, and when the layer is frozen, the moving
-/// averages are used. Paper: Ioffe and Szegedy, 2015.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default)]
-pub struct BatchNormalization {
-    axis: isize,
-    momentum: f64,
-    epsilon: f64,
-    center: bool,
-    scale: bool,
-    beta_initializer: Initializer,
-    gamma_initializer: Initializer,
-    moving_mean_initializer: Initializer,
-    moving_variance_initializer: Initializer,
-    beta_regularizer: Option<Regularizer>,
-    gamma_regularizer: Option<Regularizer>,
-    beta_constraint: Option<Constraint>,
-    gamma_constraint: Option<Constraint>,
-    synchronized: bool,
-    #[serde(skip)]
-    gamma: Weight,
-    #[serde(skip)]
-    beta: Weight,
-    #[serde(skip)]
-    moving_mean: Weight,
-    #[serde(skip)]
-    moving_variance: Weight,
-}
-
-impl Default for BatchNormalization {
-    fn default() -> Self {
-        BatchNormalization {
-            axis: -1,
-            momentum: 0.99,
-            epsilon: 0.001,
-            center: true,
-            scale: true,
-            beta_initializer: "zeros".into(),
-            gamma_initializer: "ones".into(),
-            moving_mean_initializer: "zeros".into(),
-            moving_variance_initializer: "ones".into(),
-            beta_regularizer: None,
-            gamma_regularizer: None,
-            beta_constraint: None,
-            gamma_constraint: None,
-            synchronized: false,
-            gamma: Weight::default(),
-            beta: Weight::default(),
-            moving_mean: Weight::default(),
-            moving_variance: Weight::default(),
-        }
+layer! {
+    /// Brings each feature to mean 0 and variance 1: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
+    ///
+    /// In training, mean and (population) variance are those of the batch, and moving averages of them are kept
+    /// (`moving = momentum * moving + (1 - momentum) * batch`); in inference, and when the layer is frozen, the moving
+    /// averages are used. Paper: Ioffe and Szegedy, 2015.
+    BatchNormalization() {
+        /// The axis of features; -1 by default.
+        set axis: isize = -1,
+        /// How much of the moving averages stays at each step; 0.99 by default.
+        set momentum: f64 = 0.99,
+        /// Added to the variance; 0.001 by default.
+        set epsilon: f64 = 0.001,
+        /// Whether `beta` is added; it is by default.
+        set center: bool = true,
+        /// Whether `gamma` multiplies; it does by default.
+        set scale: bool = true,
+        /// How `beta` begins; `zeros` by default.
+        into beta_initializer: Initializer = "zeros".into(),
+        /// How `gamma` begins; `ones` by default.
+        into gamma_initializer: Initializer = "ones".into(),
+        /// How the moving mean begins; `zeros` by default.
+        into moving_mean_initializer: Initializer = "zeros".into(),
+        /// How the moving variance begins; `ones` by default.
+        into moving_variance_initializer: Initializer = "ones".into(),
+        /// What `beta` adds to the loss.
+        into beta_regularizer: Option<Regularizer> = None,
+        /// What `gamma` adds to the loss.
+        into gamma_regularizer: Option<Regularizer> = None,
+        /// What holds for `beta` after each update.
+        into beta_constraint: Option<Constraint> = None,
+        /// What holds for `gamma` after each update.
+        into gamma_constraint: Option<Constraint> = None,
+        /// Accepted for Keras's sake: there is one device, so its statistics are all there are.
+        set synchronized: bool = false,
+    } keeps {
+        gamma: Weight,
+        beta: Weight,
+        moving_mean: Weight,
+        moving_variance: Weight,
     }
 }
 
 impl BatchNormalization {
-    /// Normalizes each feature of the last axis.
-    pub fn new() -> Self {
-        BatchNormalization::default()
-    }
-
-    /// The axis of features; -1 by default.
-    pub fn axis(mut self, axis: isize) -> Self {
-        self.axis = axis;
-        self
-    }
-
-    /// How much of the moving averages stays at each step; 0.99 by default.
-    pub fn momentum(mut self, momentum: f64) -> Self {
-        self.momentum = momentum;
-        self
-    }
-
-    /// Added to the variance; 0.001 by default.
-    pub fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
-        self
-    }
-
-    /// Whether `beta` is added; it is by default.
-    pub fn center(mut self, center: bool) -> Self {
-        self.center = center;
-        self
-    }
-
-    /// Whether `gamma` multiplies; it does by default.
-    pub fn scale(mut self, scale: bool) -> Self {
-        self.scale = scale;
-        self
-    }
-
-    /// How `beta` begins; `zeros` by default.
-    pub fn beta_initializer(mut self, initializer: impl Into<Initializer>) -> Self {
-        self.beta_initializer = initializer.into();
-        self
-    }
-
-    /// How `gamma` begins; `ones` by default.
-    pub fn gamma_initializer(mut self, initializer: impl Into<Initializer>) -> Self {
-        self.gamma_initializer = initializer.into();
-        self
-    }
-
-    /// How the moving mean begins; `zeros` by default.
-    pub fn moving_mean_initializer(mut self, initializer: impl Into<Initializer>) -> Self {
-        self.moving_mean_initializer = initializer.into();
-        self
-    }
-
-    /// How the moving variance begins; `ones` by default.
-    pub fn moving_variance_initializer(mut self, initializer: impl Into<Initializer>) -> Self {
-        self.moving_variance_initializer = initializer.into();
-        self
-    }
-
-    /// What `beta` adds to the loss.
-    pub fn beta_regularizer(mut self, regularizer: impl Into<Regularizer>) -> Self {
-        self.beta_regularizer = Some(regularizer.into());
-        self
-    }
-
-    /// What `gamma` adds to the loss.
-    pub fn gamma_regularizer(mut self, regularizer: impl Into<Regularizer>) -> Self {
-        self.gamma_regularizer = Some(regularizer.into());
-        self
-    }
-
-    /// What holds for `beta` after each update.
-    pub fn beta_constraint(mut self, constraint: impl Into<Constraint>) -> Self {
-        self.beta_constraint = Some(constraint.into());
-        self
-    }
-
-    /// What holds for `gamma` after each update.
-    pub fn gamma_constraint(mut self, constraint: impl Into<Constraint>) -> Self {
-        self.gamma_constraint = Some(constraint.into());
-        self
-    }
-
     /// Mean and variance of each feature in this batch, without the steps that the mask leaves out.
     fn batch_statistics(&self, x: &Tensor, axes: &Axes) -> Result<(Tensor, Tensor)> {
         let Some(mask) = x.mask() else {
@@ -183,15 +85,19 @@ impl Layer for BatchNormalization {
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
         let features = input.axis(self.axis)?;
         if self.scale {
-            let gamma = Declare::new(&self.gamma_initializer)
-                .regularizer(self.gamma_regularizer.as_ref())
-                .constraint(self.gamma_constraint.as_ref());
+            let gamma = Declare::of(
+                &self.gamma_initializer,
+                &self.gamma_regularizer,
+                &self.gamma_constraint,
+            );
             w.add(&self.gamma, "gamma", [features], gamma)?;
         }
         if self.center {
-            let beta = Declare::new(&self.beta_initializer)
-                .regularizer(self.beta_regularizer.as_ref())
-                .constraint(self.beta_constraint.as_ref());
+            let beta = Declare::of(
+                &self.beta_initializer,
+                &self.beta_regularizer,
+                &self.beta_constraint,
+            );
             w.add(&self.beta, "beta", [features], beta)?;
         }
         let state = |i: &Initializer| Declare::new(i).trainable(false);
