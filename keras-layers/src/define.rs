@@ -3,8 +3,9 @@
 /// A layer class.
 ///
 /// In parentheses stands what its `new` takes. Each further field comes with its default and the kind of its setter:
-/// `set` takes the field's own type, `into` whatever converts to it (for an `Option<T>` also a `T`). Keras's config
-/// holds the fields under their names; what follows `keeps` (weights, seeds) begins empty and is not part of it.
+/// `set` takes the field's own type, `into` whatever converts to it, `some` whatever converts to the `T` of an
+/// `Option<T>`. Keras's config holds the fields under their names; what follows `keeps` (weights, seeds) begins empty
+/// and is not part of it.
 macro_rules! layer {
     (@setter set $field:ident: $ty:ty, $($doc:literal)+) => {
         $(#[doc = $doc])+
@@ -17,6 +18,13 @@ macro_rules! layer {
         $(#[doc = $doc])+
         pub fn $field(mut self, $field: impl Into<$ty>) -> Self {
             self.$field = $field.into();
+            self
+        }
+    };
+    (@setter some $field:ident: $ty:ty, $($doc:literal)+) => {
+        $(#[doc = $doc])+
+        pub fn $field(mut self, $field: impl Into<<$ty as IntoIterator>::Item>) -> Self {
+            self.$field = Some($field.into());
             self
         }
     };

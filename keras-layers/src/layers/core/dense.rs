@@ -31,16 +31,16 @@ layer! {
         /// How the bias begins; `zeros` by default.
         into bias_initializer: Initializer = "zeros".into(),
         /// What the kernel adds to the loss.
-        into kernel_regularizer: Option<Regularizer> = None,
+        some kernel_regularizer: Option<Regularizer> = None,
         /// What the bias adds to the loss.
-        into bias_regularizer: Option<Regularizer> = None,
+        some bias_regularizer: Option<Regularizer> = None,
         /// What the output adds to the loss.
         #[serde(skip_serializing_if = "Option::is_none")]
-        into activity_regularizer: Option<Regularizer> = None,
+        some activity_regularizer: Option<Regularizer> = None,
         /// What holds for the kernel after each update.
-        into kernel_constraint: Option<Constraint> = None,
+        some kernel_constraint: Option<Constraint> = None,
         /// What holds for the bias after each update.
-        into bias_constraint: Option<Constraint> = None,
+        some bias_constraint: Option<Constraint> = None,
     } keeps {
         kernel: Weight,
         bias: Weight,

@@ -32,13 +32,13 @@ layer! {
         /// How the moving variance begins; `ones` by default.
         into moving_variance_initializer: Initializer = "ones".into(),
         /// What `beta` adds to the loss.
-        into beta_regularizer: Option<Regularizer> = None,
+        some beta_regularizer: Option<Regularizer> = None,
         /// What `gamma` adds to the loss.
-        into gamma_regularizer: Option<Regularizer> = None,
+        some gamma_regularizer: Option<Regularizer> = None,
         /// What holds for `beta` after each update.
-        into beta_constraint: Option<Constraint> = None,
+        some beta_constraint: Option<Constraint> = None,
         /// What holds for `gamma` after each update.
-        into gamma_constraint: Option<Constraint> = None,
+        some gamma_constraint: Option<Constraint> = None,
         /// Accepted for Keras's sake: there is one device, so its statistics are all there are.
         set synchronized: bool = false,
     } keeps {
