@@ -7,8 +7,6 @@
 mod batch;
 mod cache;
 mod dataset;
-#[cfg(feature = "bundled-mnist")]
-mod idx;
 pub mod mnist;
 pub mod npz;
 mod prefetch;

@@ -59,49 +59,57 @@ fn bundled(cached: &Path) -> Result<(Split, Split)> {
 
 #[cfg(feature = "bundled-mnist")]
 fn bundled(_: &Path) -> Result<(Split, Split)> {
-    const FILES: [(&str, &[u8]); 4] = [
-        (
-            "train-images",
-            include_bytes!("../data/mnist/train-images-idx3-ubyte.zst"),
-        ),
-        (
-            "train-labels",
-            include_bytes!("../data/mnist/train-labels-idx1-ubyte.zst"),
-        ),
-        (
-            "t10k-images",
-            include_bytes!("../data/mnist/t10k-images-idx3-ubyte.zst"),
-        ),
-        (
-            "t10k-labels",
-            include_bytes!("../data/mnist/t10k-labels-idx1-ubyte.zst"),
-        ),
+    const IMAGES: [&[u8]; 4] = [
+        include_bytes!("../data/mnist/train-images-0.zst"),
+        include_bytes!("../data/mnist/train-images-1.zst"),
+        include_bytes!("../data/mnist/train-images-2.zst"),
+        include_bytes!("../data/mnist/train-images-3.zst"),
     ];
-    let unpacked = |(name, packed): (&'static str, &'static [u8])| {
-        use std::io::Read;
-        let wrong = |e: String| Error::Format {
-            what: name.to_string(),
-            problem: e,
-        };
-        let mut bytes = Vec::with_capacity(48 << 20);
-        let mut decoder =
-            ruzstd::decoding::StreamingDecoder::new(packed).map_err(|e| wrong(e.to_string()))?;
-        decoder
-            .read_to_end(&mut bytes)
-            .map_err(|e| wrong(e.to_string()))?;
-        crate::idx::read(name, &bytes)
+    const LABELS: &[u8] = include_bytes!("../data/mnist/train-labels.zst");
+    const TEST_IMAGES: &[u8] = include_bytes!("../data/mnist/test-images.zst");
+    const TEST_LABELS: &[u8] = include_bytes!("../data/mnist/test-labels.zst");
+    let one = |packed: &'static [u8], shape: &[usize]| {
+        Tensor::filled(shape, |out: &mut [u8]| unpack(packed, out))
     };
-    let [train_x, train_y, test_x, test_y] = FILES;
-    // The big file on a thread of its own: decoding is most of a program's start.
+    // Unpacking is most of a program's start: each part on a thread of its own, into its place.
+    let in_parts = |out: &mut [u8]| {
+        let size = out.len() / IMAGES.len();
+        std::thread::scope(|s| {
+            let parts = out.chunks_exact_mut(size).zip(IMAGES);
+            let threads: Vec<_> = parts
+                .map(|(out, packed)| s.spawn(move || unpack(packed, out)))
+                .collect();
+            threads.into_iter().try_for_each(joined)
+        })
+    };
     std::thread::scope(|s| {
-        let train_x = s.spawn(move || unpacked(train_x));
-        let rest = [train_y, test_x, test_y].map(unpacked);
-        let [train_y, test_x, test_y] = rest;
-        let train_x = train_x
-            .join()
-            .map_err(|_| Error::data("mnist", "decoding panicked"))?;
-        Ok(((train_x?, train_y?), (test_x?, test_y?)))
+        let test_x = s.spawn(|| one(TEST_IMAGES, &[10_000, 28, 28]));
+        let x = Tensor::filled([60_000, 28, 28], in_parts)?;
+        let y = one(LABELS, &[60_000])?;
+        Ok(((x, y), (joined(test_x)?, one(TEST_LABELS, &[10_000])?)))
     })
+}
+
+#[cfg(feature = "bundled-mnist")]
+fn joined<T>(thread: std::thread::ScopedJoinHandle<Result<T>>) -> Result<T> {
+    let panicked = |_| Error::data("mnist", "unpacking panicked");
+    thread.join().map_err(panicked)?
+}
+
+#[cfg(feature = "bundled-mnist")]
+fn unpack(packed: &[u8], out: &mut [u8]) -> Result<()> {
+    let wrong = |problem: String| Error::Format {
+        what: "mnist".to_string(),
+        problem,
+    };
+    let size = ruzstd::decoding::FrameDecoder::new()
+        .decode_all(packed, out)
+        .map_err(|e| wrong(e.to_string()))?;
+    if size == out.len() {
+        Ok(())
+    } else {
+        Err(wrong(format!("{size} bytes instead of {}", out.len())))
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub mod initializers;
 mod layer;
 mod layer_ref;
 pub mod layers;
-pub mod names;
+mod names;
 pub mod regularizers;
 mod weight;
 

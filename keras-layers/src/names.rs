@@ -1,29 +1,9 @@
-//! Names that are given when none is: `dense`, `dense_1`, ... One of the few places with state of its own; as in Keras,
-//! each thread counts for itself.
+//! Paths of weights: the names of the layers that own them, joined by `/`.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 thread_local! {
-    static COUNTS: RefCell<HashMap<String, usize>> = RefCell::default();
     static SCOPE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// The next name that begins with `prefix`: the prefix itself first, then `prefix_1`, `prefix_2`, ...
-pub fn auto_name(prefix: &str) -> String {
-    COUNTS.with_borrow_mut(|counts| {
-        let count = counts.entry(prefix.to_string()).or_insert(0);
-        *count += 1;
-        match *count {
-            1 => prefix.to_string(),
-            n => format!("{prefix}_{}", n - 1),
-        }
-    })
-}
-
-/// Starts counting anew, as `keras.utils.clear_session` does.
-pub fn clear_session() {
-    COUNTS.with_borrow_mut(HashMap::clear);
 }
 
 /// Runs `work` inside the scope of an owner: variables made there have its name in their path.

@@ -112,7 +112,7 @@ macro_rules! loss {
 /// counted: `auc`, `auc_1`. Setters of `options` take whatever converts to the field: `top_k(3)`.
 macro_rules! metric {
     (@name fixed $name:literal) => { std::borrow::Cow::Borrowed($name) };
-    (@name auto $name:literal) => { std::borrow::Cow::Owned($crate::names::auto_name($name)) };
+    (@name auto $name:literal) => { std::borrow::Cow::Owned(keras_tensor::names::auto_name($name)) };
     (
         $(#[doc = $doc:literal])+
         $Metric:ident($($(#[doc = $required_doc:literal])+ $required:ident: $required_ty:ty),*)

@@ -10,7 +10,4 @@ mod define;
 mod dtype_name;
 pub mod losses;
 pub mod metrics;
-pub mod names;
 mod shapes;
-
-pub use names::auto_name;

@@ -1,7 +1,8 @@
 //! A stack of layers.
 
 use keras_layers::layers::InputLayer;
-use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Weights, names};
+use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Weights};
+use keras_tensor::names::auto_name;
 use keras_tensor::{Result, Tensor};
 use std::ops::{Deref, DerefMut};
 
@@ -41,7 +42,7 @@ pub struct Sequential {
 impl Sequential {
     /// A model of these layers.
     pub fn new(layers: impl IntoIterator<Item = LayerRef>) -> Self {
-        Self::named(&names::auto_name("sequential"), layers)
+        Self::named(&auto_name("sequential"), layers)
     }
 
     /// A model of these layers under a name.

@@ -31,12 +31,9 @@ impl Buffer {
         if let Some(recycled) = Pool::take(lines) {
             return Ok(recycled);
         }
-        let mut fresh = Vec::new();
-        fresh
-            .try_reserve_exact(lines)
-            .map_err(|_| Error::OutOfMemory { asked: bytes })?;
-        fresh.resize(lines, Line::zeroed());
-        Ok(Arc::new(Buffer { lines: fresh }))
+        let fresh = bytemuck::allocation::try_zeroed_vec(lines);
+        let lines = fresh.map_err(|()| Error::OutOfMemory { asked: bytes })?;
+        Ok(Arc::new(Buffer { lines }))
     }
 
     /// The whole buffer as elements.

@@ -13,6 +13,7 @@ pub mod dtype;
 mod error;
 mod id;
 mod kernels;
+pub mod names;
 pub mod observe;
 pub mod op;
 pub mod ops;

@@ -60,6 +60,26 @@ impl Tensor {
         })
     }
 
+    /// A tensor whose elements a function writes into its memory, which holds anything before.
+    ///
+    /// ```
+    /// use keras_tensor::Tensor;
+    /// let t = Tensor::filled([2, 2], |out: &mut [u8]| Ok(out.copy_from_slice(&[1, 2, 3, 4])))?;
+    /// assert_eq!(t.to_vec::<u8>()?, [1, 2, 3, 4]);
+    /// # Ok::<(), keras_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the function; no memory.
+    pub fn filled<T: Element>(
+        shape: impl Into<Shape>,
+        fill: impl FnOnce(&mut [T]) -> Result<()>,
+    ) -> Result<Self> {
+        let mut outcome = Ok(());
+        let tensor = Self::build(T::DTYPE, shape.into(), |out| outcome = fill(out))?;
+        outcome.map(|()| tensor)
+    }
+
     /// A tensor without axes.
     pub fn scalar<T: Scalar>(value: T) -> Self {
         Self::new(&[value], []).expect("one element fits the shape of a scalar")

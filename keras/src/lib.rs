@@ -52,7 +52,7 @@ pub mod autograd {
 /// Helpers around data and names.
 pub mod utils {
     pub use keras_datasets::utils::*;
-    pub use keras_layers::names::clear_session;
+    pub use keras_tensor::names::clear_session;
 }
 
 /// What most programs use.

@@ -35,8 +35,10 @@ pub(crate) fn run(what: What) -> keras::Result<()> {
     let What::Mnist { epochs, seed } = what;
     set_random_seed(seed);
     let ((x, y), (x_val, y_val)) = mnist::load_data()?;
-    let train = prepared(&x, &y)?.shuffle(10_000).batch(32);
-    let validation = prepared(&x_val, &y_val)?.batch(32);
+    let train = Dataset::from_tensor_slices((x, y))?.shuffle(10_000);
+    let train = train.batch(32).map(prepared);
+    let validation = Dataset::from_tensor_slices((x_val, y_val))?;
+    let validation = validation.batch(32).map(prepared);
 
     let mut network = Sequential::new(layers![
         Input::new([28 * 28]),
@@ -62,10 +64,11 @@ pub(crate) fn run(what: What) -> keras::Result<()> {
     Ok(())
 }
 
-/// Pixels to `[-1, 1]`, images to rows, labels to one-hot.
-fn prepared(x: &Tensor, y: &Tensor) -> keras::Result<Dataset> {
+/// Pixels to `[-1, 1]`, images to rows, labels to one-hot: batch by batch, so that training begins at once.
+fn prepared(batch: Batch) -> keras::Result<Batch> {
+    let (x, y) = batch.pair()?;
     let x = 2.0 * ops::cast(x, DType::F32)? / 255.0 - 1.0;
     let x = ops::reshape(&x, &[-1, 28 * 28])?;
     let y = ops::one_hot(y, 10, DType::F32)?;
-    Dataset::from_tensor_slices((x, y))
+    Ok(Batch::new(x, Some(y), None))
 }

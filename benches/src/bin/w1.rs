@@ -112,12 +112,18 @@ fn keras_in_rust(options: &Options) -> Result<(), Problem> {
         .num_threads(options.threads)
         .build()?;
     pool.install(|| {
-        let (x, y) = data().floats();
-        let x = Tensor::new(&x, [SAMPLES, SIZES[0]])?;
-        let y = Tensor::new(&y, [SAMPLES, SIZES[SIZES.len() - 1]])?;
-        let dataset = Dataset::from_tensor_slices((x, y))?
-            .shuffle_seeded(SAMPLES, 8)
-            .batch(BATCH);
+        // A start is that of a real program: with the digits that come along, prepared batch by batch.
+        let dataset = if options.cold {
+            let (train, _) = keras::datasets::mnist::load_data()?;
+            let shuffled = Dataset::from_tensor_slices(train)?.shuffle(10_000);
+            shuffled.batch(BATCH).map(prepared)
+        } else {
+            let (x, y) = data().floats();
+            let x = Tensor::new(&x, [SAMPLES, SIZES[0]])?;
+            let y = Tensor::new(&y, [SAMPLES, SIZES[SIZES.len() - 1]])?;
+            let all = Dataset::from_tensor_slices((x, y))?;
+            all.shuffle_seeded(SAMPLES, 8).batch(BATCH)
+        };
         let mut network = Sequential::new(layers![
             Dense::new(256).activation("relu"),
             Dense::new(128).activation("relu"),
@@ -132,6 +138,15 @@ fn keras_in_rust(options: &Options) -> Result<(), Problem> {
             Ok(history.last("accuracy").unwrap_or(f64::NAN) as f32)
         })
     })
+}
+
+fn prepared(batch: keras::datasets::Batch) -> keras::Result<keras::datasets::Batch> {
+    use keras::{DType, ops};
+    let (x, y) = batch.pair()?;
+    let x = ops::divide(ops::cast(x, DType::F32)?, 255.0)?;
+    let x = ops::reshape(&x, &[-1, SIZES[0] as isize])?;
+    let y = ops::one_hot(y, SIZES[SIZES.len() - 1], DType::F32)?;
+    Ok(keras::datasets::Batch::new(x, Some(y), None))
 }
 
 fn export(folder: &Path) -> Result<(), Problem> {

@@ -146,7 +146,7 @@ fn what_keras_s_tests_assert_holds() {
 
 #[test]
 fn automatic_names_are_counted() {
-    keras_metrics::names::clear_session();
+    keras_tensor::names::clear_session();
     let names: Vec<String> = (0..2)
         .map(|_| AUC::new())
         .map(|m| Measure::name(&m).to_string())

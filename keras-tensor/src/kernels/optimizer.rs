@@ -3,7 +3,8 @@
 use num_traits::Float;
 use smallvec::SmallVec;
 
-use super::simd::{Loop, vectorized};
+use super::shares::{Divide, divided};
+use super::simd::Loop;
 use super::{layout, with_float};
 use crate::buffer::Buffer;
 use crate::dtype::Element;
@@ -58,6 +59,19 @@ impl<T: Float> Loop for Plain<'_, T> {
     }
 }
 
+impl<T: Float + Send + Sync> Divide for Plain<'_, T> {
+    fn len(&self) -> usize {
+        self.w.len()
+    }
+
+    fn split_at(self, middle: usize) -> (Self, Self) {
+        let (w, w_) = self.w.split_at_mut(middle);
+        let (g, g_) = self.g.split_at(middle);
+        let rate = self.rate;
+        (Plain { w, g, rate }, Plain { w: w_, g: g_, rate })
+    }
+}
+
 struct Momentum<'a, T> {
     w: &'a mut [T],
     g: &'a [T],
@@ -83,6 +97,21 @@ impl<T: Float> Loop for Momentum<'_, T> {
     }
 }
 
+impl<T: Float + Send + Sync> Divide for Momentum<'_, T> {
+    fn len(&self) -> usize {
+        self.w.len()
+    }
+
+    fn split_at(self, middle: usize) -> (Self, Self) {
+        let (w, w_) = self.w.split_at_mut(middle);
+        let (g, g_) = self.g.split_at(middle);
+        let (v, v_) = self.v.split_at_mut(middle);
+        let left = Momentum { w, g, v, ..self };
+        let (w, g, v) = (w_, g_, v_);
+        (left, Momentum { w, g, v, ..self })
+    }
+}
+
 /// `v = momentum * v - lr * g; w += v`, or with nesterov `w += momentum * v - lr * g`.
 pub(super) fn sgd(s: &Sgd, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
     let mut inputs = inputs.into_iter();
@@ -90,7 +119,7 @@ pub(super) fn sgd(s: &Sgd, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
     let (w, g) = (next(), next());
     let mut w = Writable::new(w)?;
     if s.momentum == 0.0 {
-        with_float!(w.dtype, T => vectorized(Plain {
+        with_float!(w.dtype, T => divided(Plain {
             w: w.elements::<T>(),
             g: g.raw::<T>(),
             rate: s.learning_rate as T,
@@ -98,7 +127,7 @@ pub(super) fn sgd(s: &Sgd, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
         return Ok(smallvec::smallvec![w.finish()]);
     }
     let mut v = Writable::new(next())?;
-    with_float!(w.dtype, T => vectorized(Momentum {
+    with_float!(w.dtype, T => divided(Momentum {
         w: w.elements::<T>(),
         g: g.raw::<T>(),
         v: v.elements::<T>(),
@@ -133,6 +162,22 @@ impl<T: Float> Loop for AdamStep<'_, T> {
     }
 }
 
+impl<T: Float + Send + Sync> Divide for AdamStep<'_, T> {
+    fn len(&self) -> usize {
+        self.w.len()
+    }
+
+    fn split_at(self, middle: usize) -> (Self, Self) {
+        let (w, w_) = self.w.split_at_mut(middle);
+        let (g, g_) = self.g.split_at(middle);
+        let (m, m_) = self.m.split_at_mut(middle);
+        let (v, v_) = self.v.split_at_mut(middle);
+        let left = AdamStep { w, g, m, v, ..self };
+        let (w, g, m, v) = (w_, g_, m_, v_);
+        (left, AdamStep { w, g, m, v, ..self })
+    }
+}
+
 /// Keras's Adam: epsilon outside of the bias correction, which is in `alpha`.
 pub(super) fn adam(a: &Adam, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
     let mut inputs = inputs.into_iter();
@@ -141,7 +186,7 @@ pub(super) fn adam(a: &Adam, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
     let mut w = Writable::new(w)?;
     let mut m = Writable::new(next())?;
     let mut v = Writable::new(next())?;
-    with_float!(w.dtype, T => vectorized(AdamStep {
+    with_float!(w.dtype, T => divided(AdamStep {
         w: w.elements::<T>(),
         g: g.raw::<T>(),
         m: m.elements::<T>(),

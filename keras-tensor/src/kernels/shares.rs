@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use super::simd::{Loop, vectorized};
+
 /// Elements from which element-wise work is shared; also the size of a share.
 pub(super) const SHARE: usize = 1 << 15;
 
@@ -31,4 +33,20 @@ pub(super) fn for_pairs<A: Sync, T: Send>(
         let a = &a[start..start + out.len()];
         work(out, a)
     });
+}
+
+/// A loop over several slices of one length that can be cut in two.
+pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
+    fn len(&self) -> usize;
+    fn split_at(self, middle: usize) -> (Self, Self);
+}
+
+/// Runs a loop in shares of at most two times [`SHARE`].
+pub(super) fn divided<L: Divide>(work: L) {
+    if work.len() <= 2 * SHARE {
+        return vectorized(work);
+    }
+    let middle = (work.len() / 2).next_multiple_of(SHARE);
+    let (left, right) = work.split_at(middle);
+    rayon::join(|| divided(left), || divided(right));
 }

@@ -1,4 +1,5 @@
-//! Names that are given when none is: `auc`, `auc_1`, ... As in Keras, each thread counts for itself.
+//! Names that are given when none is: `dense`, `dense_1`, `auc`, ... One of the few places with state of its own; as in
+//! Keras, each thread counts for itself.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ thread_local! {
 /// The next name that begins with `prefix`: the prefix itself first, then `prefix_1`, `prefix_2`, ...
 ///
 /// ```
-/// use keras_metrics::auto_name;
+/// use keras_tensor::names::auto_name;
 /// assert_eq!(auto_name("gauge"), "gauge");
 /// assert_eq!(auto_name("gauge"), "gauge_1");
 /// ```
