@@ -1,10 +1,10 @@
-//! Products of matrices, by the `matrixmultiply` crate.
+//! Products of matrices, by the crates that the `gemm` crate is made of.
 
 use num_traits::Float;
 use smallvec::SmallVec;
+use std::marker::PhantomData;
 
 use super::elementwise::{Number, activate, repeated_strides};
-use super::shares::for_shares;
 use super::{with_float, with_number};
 use crate::dtype::Element;
 use crate::op::{Fused, MatMul};
@@ -25,6 +25,12 @@ impl<'a, T> View<'a, T> {
         View { data, row, column }
     }
 
+    /// The same matrix without its first rows and columns.
+    fn from(&self, rows: usize, columns: usize) -> Self {
+        let data = &self.data[rows * self.row + columns * self.column..];
+        View { data, ..*self }
+    }
+
     /// Whether elements up to `[rows - 1, columns - 1]` are there.
     fn covers(&self, rows: usize, columns: usize) -> bool {
         rows == 0
@@ -33,62 +39,99 @@ impl<'a, T> View<'a, T> {
     }
 }
 
+/// Where a product is written: columns of a row-major matrix that nobody else writes.
+struct Output<'a, T> {
+    first: *mut T,
+    /// Elements from a row to the next.
+    row: usize,
+    rows: usize,
+    columns: usize,
+    borrowed: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: an output is the only one that reaches its elements, as a mutable slice is.
+#[allow(unsafe_code)]
+unsafe impl<T: Send> Send for Output<'_, T> {}
+
+impl<'a, T> Output<'a, T> {
+    /// A whole row-major matrix.
+    fn new(out: &'a mut [T], columns: usize) -> Self {
+        Output {
+            first: out.as_mut_ptr(),
+            row: columns,
+            rows: out.len() / columns,
+            columns,
+            borrowed: PhantomData,
+        }
+    }
+
+    /// Some columns of a row.
+    #[inline(always)]
+    fn part(&mut self, row: usize, column: usize, count: usize) -> &mut [T] {
+        assert!(row < self.rows && column + count <= self.columns);
+        // SAFETY: the elements are this output's own (asserted), and it is borrowed for as long as the slice is.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::slice::from_raw_parts_mut(self.first.add(row * self.row + column), count)
+        }
+    }
+
+    fn split_columns(self, at: usize) -> (Self, Self) {
+        assert!(at <= self.columns);
+        // SAFETY: one past the last element of a row is still inside of the allocation, or one past its end.
+        #[allow(unsafe_code)]
+        let middle = unsafe { self.first.add(if self.rows == 0 { 0 } else { at }) };
+        let (left, right) = (at, self.columns - at);
+        let part = |first, columns| Output {
+            first,
+            columns,
+            ..self
+        };
+        (part(self.first, left), part(middle, right))
+    }
+}
+
 /// Types that products are compiled for.
 trait Product: Element + Number {
     /// `out[m, n] = a[m, k] b[k, n]`, or added to what is there.
-    fn product(
-        dims: (usize, usize, usize),
-        out: &mut [Self],
-        a: View<Self>,
-        b: View<Self>,
-        add: bool,
-    );
+    fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool);
 }
 
 macro_rules! float_product {
     ($($t:ty => $gemm:path),*) => {$(
         impl Product for $t {
-            fn product(
-                (m, k, n): (usize, usize, usize),
-                out: &mut [Self],
-                a: View<Self>,
-                b: View<Self>,
-                add: bool,
-            ) {
-                assert!(a.covers(m, k) && b.covers(k, n) && out.len() >= m * n);
-                let kept = if add { 1.0 } else { 0.0 };
-                // SAFETY: the three matrices lie inside their slices (asserted), and `out` is borrowed for writing alone.
+            fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
+                assert!(a.covers(out.rows, k) && b.covers(k, out.columns));
+                // SAFETY: both factors lie inside their slices (asserted), and nobody else writes to `out`.
                 #[allow(unsafe_code)]
                 unsafe {
-                    $gemm(
-                        m, k, n,
-                        1.0,
-                        a.data.as_ptr(), a.row as isize, a.column as isize,
+                    // It likes columns: the transposed product has them where this one has rows.
+                    $gemm()(
+                        out.columns, out.rows, k,
+                        out.first, out.row as isize, 1,
+                        add,
                         b.data.as_ptr(), b.row as isize, b.column as isize,
-                        kept,
-                        out.as_mut_ptr(), n as isize, 1,
+                        a.data.as_ptr(), a.row as isize, a.column as isize,
+                        1.0, 1.0,
+                        false, false, false,
+                        gemm_common::Parallelism::None,
                     );
                 }
             }
         }
     )*};
 }
-float_product!(f32 => matrixmultiply::sgemm, f64 => matrixmultiply::dgemm);
+float_product!(f32 => gemm_f32::gemm::f32::get_gemm_fn, f64 => gemm_f64::gemm::f64::get_gemm_fn);
 
 macro_rules! integer_product {
     ($($t:ty),*) => {$(
         impl Product for $t {
-            fn product(
-                (m, k, n): (usize, usize, usize),
-                out: &mut [Self],
-                a: View<Self>,
-                b: View<Self>,
-                add: bool,
-            ) {
-                for i in 0..m {
-                    for j in 0..n {
-                        let start = if add { out[i * n + j] } else { Self::ZERO };
-                        out[i * n + j] = (0..k).fold(start, |s, p| {
+            fn product(k: usize, mut out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
+                for i in 0..out.rows {
+                    for j in 0..out.columns {
+                        let to = &mut out.part(i, j, 1)[0];
+                        let start = if add { *to } else { Self::ZERO };
+                        *to = (0..k).fold(start, |s, p| {
                             s.add(a.data[i * a.row + p * a.column].mul(b.data[p * b.row + j * b.column]))
                         });
                     }
@@ -101,10 +144,10 @@ integer_product!(i32, i64, u8);
 
 /// Products from which on two threads are faster than one, counted in multiplications.
 const SHARE: usize = 1 << 20;
-/// Rows or columns of a share.
+/// Rows or columns of a share are a multiple of it.
 const BLOCK: usize = 64;
 
-/// One product, its rows shared among threads where that pays.
+/// One product, its rows or columns shared among two threads where that pays; the shape alone decides where it is cut.
 fn shared_product<T: Product>(
     (m, k, n): (usize, usize, usize),
     out: &mut [T],
@@ -112,18 +155,25 @@ fn shared_product<T: Product>(
     b: View<T>,
     add: bool,
 ) {
-    if m * k * n < SHARE || m < 2 * BLOCK {
-        return T::product((m, k, n), out, a, b, add);
+    if m * k * n >= SHARE && m >= 2 * BLOCK {
+        let rows = (m / 2).next_multiple_of(BLOCK);
+        let (above, below) = out.split_at_mut(rows * n);
+        let rest = a.from(rows, 0);
+        rayon::join(
+            || T::product(k, Output::new(above, n), a, b, add),
+            || T::product(k, Output::new(below, n), rest, b, add),
+        );
+    } else if m * k * n >= SHARE && n >= 2 * BLOCK {
+        let columns = (n / 2).next_multiple_of(BLOCK);
+        let (left, right) = Output::new(out, n).split_columns(columns);
+        let rest = b.from(0, columns);
+        rayon::join(
+            || T::product(k, left, a, b, add),
+            || T::product(k, right, a, rest, add),
+        );
+    } else {
+        T::product(k, Output::new(out, n), a, b, add);
     }
-    // Two shares, cut at a place that the shape alone decides.
-    let rows = (m / 2).next_multiple_of(BLOCK).min(m);
-    for_shares(out, rows * n, &|start, out| {
-        let a = View {
-            data: &a.data[start / n * a.row..],
-            ..a
-        };
-        T::product((out.len() / n, k, n), out, a, b, add);
-    });
 }
 
 pub(super) fn matmul(op: &MatMul, a: &Tensor, b: &Tensor, shape: Shape) -> Result<Tensor> {
