@@ -20,7 +20,6 @@ const LATER: &[&str] = &[
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
-    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -39,7 +38,6 @@ const LATER: &[&str] = &[
     "ELU",
     "EinsumDense",
     "Embedding",
-    "GRU",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -50,7 +48,6 @@ const LATER: &[&str] = &[
     "GroupNormalization",
     "GroupQueryAttention",
     "Identity",
-    "LSTM",
     "LayerNormalization",
     "Masking",
     "MaxPooling1D",
@@ -63,15 +60,12 @@ const LATER: &[&str] = &[
     "PReLU",
     "Permute",
     "RMSNormalization",
-    "RNN",
     "RepeatVector",
     "SeparableConv1D",
     "SeparableConv2D",
-    "SimpleRNN",
     "SpatialDropout1D",
     "SpectralNormalization",
     "Subtract",
-    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
@@ -137,7 +131,12 @@ fn replay(case: &Case, tally: &mut Tally) {
     let layer = layer(case);
     let inputs = case.arrays("x");
     let arguments = arguments(case, &inputs);
-    let dims = arguments.map(|x| Ok(Dims::from(x.shape()).any_batch()));
+    // A layer that keeps states is built for one size of the batch.
+    let stateful = json(case)["config"]["stateful"] == true;
+    let dims = arguments.map(|x| {
+        let dims = Dims::from(x.shape());
+        Ok(if stateful { dims } else { dims.any_batch() })
+    });
     layer.build_many(&dims.unwrap()).unwrap();
     layer.set_weights(&case.arrays("w")).unwrap();
     let call = |cx: &Call| {
