@@ -1,6 +1,7 @@
 //! What the three classic cells have in common: their config, and the layer that runs them through a sequence.
 
-/// A cell class and the layer class that runs it: fields of its own, then those that every such cell has.
+/// A cell class and the layer class that runs it: fields of its own, then those that every such cell has. `without` are
+/// the keys that Keras leaves out of the layer's config.
 macro_rules! recurrent {
     (@setter set $field:ident: $ty:ty, $($doc:literal)+) => {
         $(#[doc = $doc])+
@@ -27,10 +28,10 @@ macro_rules! recurrent {
         $(#[doc = $cell_doc:literal])+
         cell $Cell:ident;
         $(#[doc = $layer_doc:literal])+
-        layer $Layer:ident { $($own:tt)* }
+        layer $Layer:ident without [$($hidden:literal),*] { $($own:tt)* }
     ) => {
         recurrent! {
-            @fields [$($cell_doc)+] $Cell [$($layer_doc)+] $Layer
+            @fields [$($cell_doc)+] $Cell [$($layer_doc)+] $Layer [$($hidden),*]
             $($own)*
             /// Whether there is a bias; there is by default.
             set use_bias: bool = true,
@@ -61,7 +62,7 @@ macro_rules! recurrent {
         }
     };
     (
-        @fields [$($cell_doc:literal)+] $Cell:ident [$($layer_doc:literal)+] $Layer:ident
+        @fields [$($cell_doc:literal)+] $Cell:ident [$($layer_doc:literal)+] $Layer:ident [$($hidden:literal),*]
         $($(#[doc = $doc:literal])+ $how:ident $field:ident: $ty:ty = $default:expr,)*
     ) => {
         layer! {
@@ -133,6 +134,7 @@ macro_rules! recurrent {
 
         impl Gated for $Cell {
             const LAYER: &'static str = stringify!($Layer);
+            const HIDDEN: &'static [&'static str] = &[$($hidden),*];
 
             fn with_units(units: usize) -> Self {
                 Self::new(units)

@@ -26,7 +26,7 @@ recurrent! {
     /// assert_eq!((y.shape().to_string(), layer.count_params()), ("(2, 4)".into(), 108));
     /// # Ok::<(), keras_tensor::Error>(())
     /// ```
-    layer GRU {
+    layer GRU without [] {
         /// What is applied to the new values; `tanh` by default.
         into activation: Activation = "tanh".into(),
         /// What is applied to the gates; `sigmoid` by default.

@@ -26,7 +26,7 @@ recurrent! {
     /// assert_eq!(shapes, ["(2, 5, 4)", "(2, 4)", "(2, 4)"]);
     /// # Ok::<(), keras_tensor::Error>(())
     /// ```
-    layer LSTM {
+    layer LSTM without [] {
         /// What is applied to the new values; `tanh` by default.
         into activation: Activation = "tanh".into(),
         /// What is applied to the gates; `sigmoid` by default.

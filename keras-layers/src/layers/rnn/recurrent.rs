@@ -16,7 +16,7 @@ pub trait Gated: Layer + Clone + Debug + Default + Serialize + DeserializeOwned 
     /// The name of the layer class: `LSTM`.
     const LAYER: &'static str;
     /// What Keras leaves out of the layer's config.
-    const HIDDEN: &'static [&'static str] = &[];
+    const HIDDEN: &'static [&'static str];
 
     /// A cell with so many outputs.
     fn with_units(units: usize) -> Self;

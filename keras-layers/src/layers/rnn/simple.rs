@@ -25,7 +25,7 @@ recurrent! {
     /// assert_eq!(y.shape().to_string(), "(2, 5, 4)");
     /// # Ok::<(), keras_tensor::Error>(())
     /// ```
-    layer SimpleRNN {
+    layer SimpleRNN without ["seed"] {
         /// What is applied to the sum; `tanh` by default.
         into activation: Activation = "tanh".into(),
     }

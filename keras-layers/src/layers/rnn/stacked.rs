@@ -20,6 +20,13 @@ pub struct StackedRNNCells {
     cells: Vec<LayerRef>,
 }
 
+/// A cell with the shape of its input and those of its states.
+struct Placed<'a> {
+    cell: &'a dyn RnnCell,
+    input: Shape,
+    states: Vec<Shape>,
+}
+
 impl StackedRNNCells {
     /// Of these cells, from the first that sees the input to the last.
     pub fn new(cells: impl IntoIterator<Item = LayerRef>) -> Self {
@@ -28,15 +35,19 @@ impl StackedRNNCells {
         }
     }
 
-    /// The cells, each with the shape of its input and those of its states.
-    fn with_shapes(&self, step: &Shape) -> Result<Vec<(&dyn RnnCell, Shape, Vec<Shape>)>> {
+    fn placed(&self, step: &Shape) -> Result<Vec<Placed<'_>>> {
         let mut input = step.clone();
         let mut all = Vec::with_capacity(self.cells.len());
         for cell in &self.cells {
             let cell = cell.as_cell()?;
             let states = cell.state_shapes(&input)?;
             let output = states.first().unwrap_or(&input).clone();
-            all.push((cell, std::mem::replace(&mut input, output), states));
+            let input = std::mem::replace(&mut input, output);
+            all.push(Placed {
+                cell,
+                input,
+                states,
+            });
         }
         Ok(all)
     }
@@ -91,13 +102,13 @@ impl RnnCell for StackedRNNCells {
     }
 
     fn state_shapes(&self, step: &Shape) -> Result<Vec<Shape>> {
-        let all = self.with_shapes(step)?.into_iter();
-        Ok(all.flat_map(|(_, _, states)| states).collect())
+        let all = self.placed(step)?.into_iter();
+        Ok(all.flat_map(|placed| placed.states).collect())
     }
 
     fn noise(&self, step: &Shape, dtype: DType, cx: &Call) -> Result<Noise> {
-        let all = self.with_shapes(step)?.into_iter();
-        let inner = all.map(|(cell, input, _)| cell.noise(&input, dtype, cx));
+        let all = self.placed(step)?.into_iter();
+        let inner = all.map(|placed| placed.cell.noise(&placed.input, dtype, cx));
         Ok(Noise {
             inner: inner.collect::<Result<_>>()?,
             ..Noise::default()
