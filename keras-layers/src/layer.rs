@@ -4,6 +4,7 @@ use keras_tensor::{Outputs, Result, Tensor};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 
+use crate::layers::RnnCell;
 use crate::regularizers::Regularizer;
 use crate::{Arguments, Dims, Weights};
 
@@ -84,6 +85,19 @@ pub trait Layer: Any + Send + Sync {
     /// Whether the layer never has weights; a summary then counts it as built.
     fn is_weightless(&self) -> bool {
         false
+    }
+
+    /// The layer as a step of a recurrent layer, if it is one.
+    fn cell(&self) -> Option<&dyn RnnCell> {
+        None
+    }
+
+    /// Forgets what earlier calls left behind: the states of a stateful recurrent layer.
+    ///
+    /// # Errors
+    /// A state cannot be written.
+    fn reset_state(&self) -> Result<()> {
+        Ok(())
     }
 
     /// What is added to the loss for the layer's output.

@@ -3,6 +3,7 @@
 use keras_tensor::names::auto_name;
 use keras_tensor::registry::{self, Entry, Family, snake_case};
 use keras_tensor::{DType, Error, Outputs, Result, Tensor, Variable, ops};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::any::Any;
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::layers::RnnCell;
 use crate::{Arguments, Call, Dims, Layer, WeightInfo, Weights, infer, layers, names};
 
 /// A layer in use. Clones are the same layer.
@@ -117,6 +119,26 @@ impl LayerRef {
     /// The layer itself, if it is an `L`.
     pub fn downcast_ref<L: Layer>(&self) -> Option<&L> {
         (&*self.0.layer as &dyn Any).downcast_ref()
+    }
+
+    /// The layer as a step of a recurrent layer.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn as_cell(&self) -> Result<&dyn RnnCell> {
+        self.0.layer.cell().ok_or_else(|| {
+            let wanted = "a cell: LSTMCell, GRUCell, or a layer that implements RnnCell";
+            Error::argument("cell", self.class_name(), wanted)
+        })
+    }
+
+    /// Sets the states of stateful recurrent layers to 0, here and in the layers that this layer holds.
+    ///
+    /// # Errors
+    /// A state cannot be written.
+    pub fn reset_state(&self) -> Result<()> {
+        self.0.layer.reset_state()?;
+        self.children().iter().try_for_each(LayerRef::reset_state)
     }
 
     /// Whether `other` is the same layer.
@@ -502,6 +524,21 @@ impl<L: Layer> From<L> for LayerRef {
 impl From<&LayerRef> for LayerRef {
     fn from(layer: &LayerRef) -> Self {
         layer.clone()
+    }
+}
+
+impl Serialize for LayerRef {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        self.to_json()
+            .map_err(serde::ser::Error::custom)?
+            .serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for LayerRef {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        let json = Value::deserialize(d)?;
+        LayerRef::from_json(&json).map_err(serde::de::Error::custom)
     }
 }
 

@@ -163,6 +163,11 @@ impl Weights {
         }
     }
 
+    /// The dtype of the layer that is built.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// Declares a weight. Its first value is computed when it is first read.
     ///
     /// # Errors

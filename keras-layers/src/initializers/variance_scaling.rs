@@ -8,6 +8,14 @@ use super::{InitialSeed, Initialize};
 /// The standard deviation of the bell curve that is cut at 2.
 const TRUNCATED: f64 = 0.879_625_661_034_239_8;
 
+/// Which axes of a weight count as inputs and outputs, where they are not the last two.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct FanAxes {
+    input_axes: Option<Vec<usize>>,
+    output_axes: Option<Vec<usize>>,
+}
+
 /// Random values of variance `scale / n`, where `n` counts a unit's inputs (`fan_in`), outputs (`fan_out`) or half of
 /// both (`fan_avg`).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,6 +25,8 @@ pub struct VarianceScaling {
     mode: String,
     distribution: String,
     seed: InitialSeed,
+    #[serde(flatten)]
+    axes: FanAxes,
 }
 
 impl Default for VarianceScaling {
@@ -26,6 +36,7 @@ impl Default for VarianceScaling {
             mode: "fan_in".into(),
             distribution: "truncated_normal".into(),
             seed: None.into(),
+            axes: FanAxes::default(),
         }
     }
 }
@@ -39,12 +50,23 @@ impl VarianceScaling {
             mode: mode.into(),
             distribution: distribution.into(),
             seed: None.into(),
+            axes: FanAxes::default(),
         }
     }
 
     /// Fixes the values.
     pub fn seed(mut self, seed: u32) -> Self {
         self.seed = Some(seed).into();
+        self
+    }
+
+    /// Counts the sizes of these axes of the weight as inputs and outputs; by default the last two, times the size of
+    /// the window that the axes before them make.
+    pub fn axes(mut self, inputs: &[usize], outputs: &[usize]) -> Self {
+        self.axes = FanAxes {
+            input_axes: Some(inputs.to_vec()),
+            output_axes: Some(outputs.to_vec()),
+        };
         self
     }
 }
@@ -56,6 +78,7 @@ impl Initialize for VarianceScaling {
             &self.mode,
             &self.distribution,
             &self.seed,
+            self.axes.fans(shape)?,
             shape,
             dtype,
         )
@@ -81,6 +104,8 @@ pub trait Scaling: Send + Sync + Debug + 'static {
 #[serde(default, bound = "")]
 pub struct Scaled<S> {
     seed: InitialSeed,
+    #[serde(flatten)]
+    axes: FanAxes,
     #[serde(skip)]
     choice: PhantomData<fn() -> S>,
 }
@@ -89,6 +114,7 @@ impl<S> Default for Scaled<S> {
     fn default() -> Self {
         Scaled {
             seed: None.into(),
+            axes: FanAxes::default(),
             choice: PhantomData,
         }
     }
@@ -105,11 +131,30 @@ impl<S> Scaled<S> {
         self.seed = Some(seed).into();
         self
     }
+
+    /// Counts the sizes of these axes of the weight as inputs and outputs; by default the last two, times the size of
+    /// the window that the axes before them make.
+    pub fn axes(mut self, inputs: &[usize], outputs: &[usize]) -> Self {
+        self.axes = FanAxes {
+            input_axes: Some(inputs.to_vec()),
+            output_axes: Some(outputs.to_vec()),
+        };
+        self
+    }
 }
 
 impl<S: Scaling> Initialize for Scaled<S> {
     fn initialize(&self, shape: &Shape, dtype: DType) -> Result<Tensor> {
-        scaled(S::SCALE, S::MODE, S::DISTRIBUTION, &self.seed, shape, dtype)
+        let fans = self.axes.fans(shape)?;
+        scaled(
+            S::SCALE,
+            S::MODE,
+            S::DISTRIBUTION,
+            &self.seed,
+            fans,
+            shape,
+            dtype,
+        )
     }
 
     fn fix_seed(&self) {
@@ -181,6 +226,7 @@ fn scaled(
     mode: &str,
     distribution: &str,
     seed: &InitialSeed,
+    (inputs, outputs): (f64, f64),
     shape: &Shape,
     dtype: DType,
 ) -> Result<Tensor> {
@@ -191,7 +237,6 @@ fn scaled(
             "a number above 0",
         ));
     }
-    let (inputs, outputs) = fans(shape);
     let count = match mode {
         "fan_in" => inputs,
         "fan_out" => outputs,
@@ -231,6 +276,25 @@ fn scaled(
         }
     };
     seed.draw(distribution, shape, dtype)
+}
+
+impl FanAxes {
+    /// How many inputs and outputs a unit has.
+    fn fans(&self, shape: &[usize]) -> Result<(f64, f64)> {
+        let (Some(inputs), Some(outputs)) = (&self.input_axes, &self.output_axes) else {
+            return Ok(fans(shape));
+        };
+        let count = |axes: &[usize]| {
+            axes.iter().try_fold(1.0, |product, &axis| {
+                let size = shape.get(axis).ok_or_else(|| {
+                    let wanted = format!("axes of a weight of shape {shape:?}");
+                    Error::argument("VarianceScaling.input_axes or output_axes", axis, wanted)
+                })?;
+                Ok(product * *size as f64)
+            })
+        };
+        Ok((count(inputs)?, count(outputs)?))
+    }
 }
 
 /// How many inputs and outputs a unit has: the last two axes, times the size of the window that the axes before make.

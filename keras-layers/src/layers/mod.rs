@@ -5,12 +5,17 @@ mod core;
 mod normalization;
 mod regularization;
 mod reshaping;
+mod rnn;
 
 pub use activation::{LeakyReLU, ReLU, Softmax};
 pub use core::{Activation, Dense, Input, InputLayer};
 pub use normalization::BatchNormalization;
 pub use regularization::Dropout;
 pub use reshaping::{Flatten, Reshape};
+pub use rnn::{
+    Bidirectional, GRU, GRUCell, Gated, LSTM, LSTMCell, Noise, RNN, Recurrent, RnnCell, SimpleRNN,
+    SimpleRNNCell, StackedRNNCells, TimeDistributed,
+};
 
 use keras_tensor::registry::{Entry, from_config, to_config};
 use serde::Serialize;
@@ -27,6 +32,7 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     normalization::TABLE,
     regularization::TABLE,
     reshaping::TABLE,
+    rnn::TABLE,
 ];
 
 /// An entry of a family's table.

@@ -1,9 +1,11 @@
-use keras_tensor::{Result, Tensor, ops};
+use keras_tensor::{DType, Error, Result, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
 use crate::{Call, Layer};
 
 /// `exp(x) / sum(exp(x))` along an axis; where the input has a mask, masked places get 0.
+///
+/// The mask is broadcast to the input, last axes together.
 ///
 /// ```
 /// use keras_layers::{Call, LayerRef, layers::Softmax};
@@ -55,15 +57,28 @@ impl Layer for Softmax {
     }
 
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
-        let masked;
-        let x = match x.mask() {
-            Some(mask) if mask.shape() == x.shape() => {
-                let lowest = -3.402_823_5e38 / 2.0;
-                masked = ops::where_(mask, x, ops::full_like(x, lowest)?)?;
-                &masked
-            }
-            _ => x,
+        let Some(mask) = x.mask() else {
+            return self.of(x);
         };
+        let fits = |(m, n): (&usize, &usize)| *m == 1 || m == n;
+        let pairs = mask.shape().iter().rev().zip(x.shape().iter().rev());
+        if mask.rank() > x.rank() || !pairs.into_iter().all(fits) {
+            let shapes: [&[usize]; 2] = [x.shape(), mask.shape()];
+            return Err(Error::shape(
+                "softmax",
+                &shapes,
+                "a mask that is broadcast to the input",
+            ));
+        }
+        let lowest: f64 = if x.dtype() == DType::F16 { -3e4 } else { -1e9 };
+        let kept = ops::where_(mask, x, ops::full([], lowest, x.dtype())?)?;
+        // Where everything is masked, the function would be even.
+        ops::where_(mask, self.of(&kept)?, ops::zeros([], x.dtype())?)
+    }
+}
+
+impl Softmax {
+    fn of(&self, x: &Tensor) -> Result<Tensor> {
         match &self.axis {
             Axes::One(axis) => ops::softmax(x, *axis),
             Axes::Several(axes) => {

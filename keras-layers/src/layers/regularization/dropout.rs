@@ -78,14 +78,19 @@ impl Layer for Dropout {
         if self.rate == 1.0 {
             return ops::multiply(x, 0.0);
         }
-        let even = Distribution::Uniform {
-            low: 0.0,
-            high: 1.0,
-        };
-        let seed = self.state.next()?;
-        let draws = ops::random(even, self.decisions(x.shape())?, x.dtype(), &seed)?;
-        let kept = ops::greater_equal(&draws, self.rate)?;
-        let scaled = ops::multiply(x, 1.0 / (1.0 - self.rate))?;
-        ops::where_(&kept, &scaled, ops::zeros_like(x)?)
+        dropped(x, &self.decisions(x.shape())?, self.rate, &self.state)
     }
+}
+
+/// `x` with a share `rate` of its elements, below 1, set to 0 and the others scaled; decisions are of shape `decisions`
+/// and broadcast.
+pub(crate) fn dropped(x: &Tensor, decisions: &Shape, rate: f64, seed: &Seed) -> Result<Tensor> {
+    let even = Distribution::Uniform {
+        low: 0.0,
+        high: 1.0,
+    };
+    let draws = ops::random(even, decisions.clone(), x.dtype(), &seed.next()?)?;
+    let kept = ops::greater_equal(&draws, rate)?;
+    let scaled = ops::multiply(x, 1.0 / (1.0 - rate))?;
+    ops::where_(&kept, &scaled, ops::zeros_like(x)?)
 }

@@ -3,6 +3,7 @@
 mod dropout;
 
 pub use dropout::Dropout;
+pub(super) use dropout::dropped;
 
 use keras_tensor::registry::Entry;
 

@@ -1,0 +1,115 @@
+use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, ops};
+
+use super::cell::{self, Noise, Rates, RnnCell, gate, products, state_shape};
+use super::recurrent::{Gated, Recurrent};
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::{Initialize, Initializer};
+use crate::regularizers::Regularizer;
+use crate::{Arguments, Call, Declare, Dims, Layer, Seed, Weight, Weights};
+
+recurrent! {
+    /// A step of [`LSTM`], with states `h` and `c` `[batch, units]` and an input `[batch, in]`.
+    ///
+    /// `i, f, g, o = x @ kernel + bias + h @ recurrent_kernel`, then with the recurrent activation `s` and the activation
+    /// `a`: `c' = s(f) * c + s(i) * a(g)`, and `h' = s(o) * a(c')`, which is the output.
+    cell LSTMCell;
+    /// Long short-term memory (Hochreiter and Schmidhuber, 1997): each step is [`LSTMCell`].
+    ///
+    /// ```
+    /// use keras_layers::{Arguments, Call, LayerRef, layers::LSTM};
+    /// use keras_tensor::ops;
+    /// let layer = LayerRef::from(LSTM::new(4).return_sequences(true).return_state(true));
+    /// let x = ops::ones([2, 5, 3], Default::default())?;
+    /// let all = layer.call_many(Arguments::new(x), &Call::inference())?;
+    /// let shapes: Vec<String> = all.iter().map(|y| y.shape().to_string()).collect();
+    /// assert_eq!(shapes, ["(2, 5, 4)", "(2, 4)", "(2, 4)"]);
+    /// # Ok::<(), keras_tensor::Error>(())
+    /// ```
+    layer LSTM without [] {
+        /// What is applied to the new values; `tanh` by default.
+        into activation: Activation = "tanh".into(),
+        /// What is applied to the gates; `sigmoid` by default.
+        into recurrent_activation: Activation = "sigmoid".into(),
+        /// Whether the bias of the forget gate begins with 1; it does by default.
+        set unit_forget_bias: bool = true,
+    }
+}
+
+/// The bias of four gates, with 1 for that which forgets.
+struct ForgetLittle(Initializer, usize);
+
+impl Initialize for ForgetLittle {
+    fn initialize(&self, _: &Shape, dtype: DType) -> Result<Tensor> {
+        let (others, units) = (self.0.resolve()?, self.1);
+        let first = others.initialize(&[units].into(), dtype)?;
+        let last = others.initialize(&[2 * units].into(), dtype)?;
+        ops::concatenate(&[&first, &ops::ones([units], dtype)?, &last], 0)
+    }
+}
+
+impl Layer for LSTMCell {
+    fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
+        let bias = if self.unit_forget_bias {
+            ForgetLittle(self.bias_initializer.clone(), self.units).into()
+        } else {
+            self.bias_initializer.clone()
+        };
+        self.declare(input, 4, &[4 * self.units], &bias, w)
+    }
+
+    fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
+        Ok(self.call_many(&x.into(), cx)?.swap_remove(0))
+    }
+
+    fn call_many(&self, inputs: &Arguments<Tensor>, cx: &Call) -> Result<Outputs> {
+        cell::call(self, inputs, cx)
+    }
+
+    fn cell(&self) -> Option<&dyn RnnCell> {
+        Some(self)
+    }
+}
+
+impl RnnCell for LSTMCell {
+    fn state_count(&self) -> usize {
+        2
+    }
+
+    fn state_shapes(&self, step: &Shape) -> Result<Vec<Shape>> {
+        let shape = state_shape(step, self.units)?;
+        Ok(vec![shape.clone(), shape])
+    }
+
+    fn noise(&self, step: &Shape, dtype: DType, cx: &Call) -> Result<Noise> {
+        self.factors(4, step, dtype, cx)
+    }
+
+    fn project(&self, steps: &Tensor, noise: &Noise) -> Result<Tensor> {
+        let product = products(steps, &self.kernel, &noise.input, 4)?;
+        if self.use_bias {
+            return ops::add(&product, &self.bias);
+        }
+        Ok(product)
+    }
+
+    fn step(
+        &self,
+        x: &Tensor,
+        states: &[Tensor],
+        noise: &Noise,
+        _: &Call,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let recurrent = products(&states[0], &self.recurrent_kernel, &noise.recurrent, 4)?;
+        let all = ops::add(x, &recurrent)?;
+        let opened = |number| {
+            self.recurrent_activation
+                .call(&gate(&all, number, self.units)?)
+        };
+        let new = self.activation.call(&gate(&all, 2, self.units)?)?;
+        let kept = ops::multiply(opened(1)?, &states[1])?;
+        let c = ops::add(kept, ops::multiply(opened(0)?, new)?)?;
+        let h = ops::multiply(opened(3)?, self.activation.call(&c)?)?;
+        Ok((h.clone(), vec![h, c]))
+    }
+}

@@ -1,0 +1,270 @@
+use keras_tensor::{DType, Error, Outputs, Result, Shape, SmallVec, Tensor, Variable, ops};
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+
+use super::cell::{given_states, zeros};
+use crate::{Arguments, Call, Dims, LayerRef};
+
+/// How a cell goes through a sequence; what every recurrent layer's config holds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Options {
+    pub(super) return_sequences: bool,
+    pub(super) return_state: bool,
+    pub(super) go_backwards: bool,
+    pub(super) stateful: bool,
+    pub(super) unroll: bool,
+    pub(super) zero_output_for_mask: bool,
+}
+
+/// The setters of [`Options`], for the layers that hold them as `options`.
+macro_rules! sequence_setters {
+    () => {
+        sequence_setters! {
+            /// Whether the outputs of all steps come back, `[batch, time, ..]`, not that of the last; false by default.
+            return_sequences
+            /// Whether the last states come back after the output; false by default.
+            return_state
+            /// Whether steps are taken from the last to the first; outputs stand in that order, too. False by default.
+            go_backwards
+            /// Whether a call begins with the states in which the one before ended, see [`crate::LayerRef::reset_state`];
+            /// the size of the batch is then fixed. False by default.
+            stateful
+            /// Accepted for Keras's sake: there is no graph that could be unrolled.
+            unroll
+            /// Whether outputs of masked steps are 0, not those of the step before; false by default.
+            zero_output_for_mask
+        }
+    };
+    ($($(#[doc = $doc:literal])+ $name:ident)+) => {
+        $(
+            $(#[doc = $doc])+
+            pub fn $name(mut self, $name: bool) -> Self {
+                self.options.$name = $name;
+                self
+            }
+        )+
+    };
+}
+pub(super) use sequence_setters;
+
+/// The states of a stateful layer; as in Keras, they are no weights and no part of a file. Clones are empty.
+#[derive(Debug, Default)]
+pub(super) struct States(OnceLock<Vec<Variable>>);
+
+impl Clone for States {
+    fn clone(&self) -> Self {
+        States::default()
+    }
+}
+
+impl States {
+    /// Sets all to 0.
+    pub(super) fn reset(&self) -> Result<()> {
+        let all = self.0.get().map_or(&[][..], |all| all);
+        all.iter()
+            .try_for_each(|s| s.assign(&ops::zeros(s.shape(), s.dtype())?))
+    }
+
+    fn begin(&self, shapes: &[Shape], dtype: DType) {
+        let make = |shape: &Shape| {
+            let first = shape.clone();
+            let state = Variable::lazy(first.clone(), dtype, "rnn_state", move || {
+                ops::zeros(&first, dtype)
+            });
+            state.set_trainable(false);
+            state
+        };
+        self.0.get_or_init(|| shapes.iter().map(make).collect());
+    }
+}
+
+/// The shape of a step `[batch, ..]` of a sequence `[batch, time, ..]`.
+fn step_shape(x: &[usize]) -> Result<Shape> {
+    match x {
+        [batch, time, rest @ ..] if !rest.is_empty() && *time > 0 => {
+            Ok(std::iter::once(batch).chain(rest).copied().collect())
+        }
+        _ => Err(Error::shape(
+            "a recurrent layer",
+            &[x],
+            "a sequence [batch, time, ..] of one step or more",
+        )),
+    }
+}
+
+/// Without the axis of time: `[batch, ..]` of `[batch, time, ..]`.
+pub(super) fn without_time(input: &Dims) -> Dims {
+    let axes = input.iter().enumerate().filter(|(axis, _)| *axis != 1);
+    axes.map(|(_, n)| *n).collect()
+}
+
+impl Options {
+    /// Builds the cell, and the states of a stateful layer.
+    pub(super) fn build(&self, cell: &LayerRef, states: &States, input: &Dims) -> Result<()> {
+        if input.len() < 3 {
+            return Err(Error::argument(
+                "input shape",
+                input,
+                "a sequence [batch, time, ..]",
+            ));
+        }
+        let step = without_time(input);
+        cell.build(step.clone())?;
+        if self.stateful {
+            let step = step.known().ok_or_else(|| {
+                Error::argument(
+                    "input shape",
+                    input,
+                    "a batch of known size, because the layer is stateful",
+                )
+            })?;
+            states.begin(&cell.as_cell()?.state_shapes(&step)?, cell.dtype());
+        }
+        Ok(())
+    }
+
+    /// Runs the cell through the sequence: the output, then the states if they are wanted.
+    pub(super) fn run(
+        &self,
+        cell: &LayerRef,
+        kept: &States,
+        inputs: &Arguments<Tensor>,
+        cx: &Call,
+    ) -> Result<Outputs> {
+        let x = inputs.first()?;
+        let step = step_shape(x.shape())?;
+        let shapes = cell.as_cell()?.state_shapes(&step)?;
+        let dtype = cell.dtype();
+        let kept = kept.0.get().filter(|_| self.stateful);
+        if let Some(all) = kept {
+            let fit = |(s, shape): (&Variable, &Shape)| s.shape() == shape;
+            if !x.is_meta() && !all.iter().zip(&shapes).all(fit) {
+                let batch = all.first().map_or(0, |s| s.shape()[0]);
+                return Err(Error::shape(
+                    "a stateful layer",
+                    &[x.shape()],
+                    format!("a batch of {batch}, for which it was built"),
+                ));
+            }
+        }
+        let states = match (
+            given_states(inputs.list(1, "initial_state"), &shapes, "initial_state")?,
+            kept,
+        ) {
+            (Some(given), _) => given,
+            (None, Some(kept)) if !x.is_meta() => {
+                kept.iter().map(Variable::value).collect::<Result<_>>()?
+            }
+            (None, _) => zeros(&shapes, dtype)?,
+        };
+        let cast = |s: &Tensor| ops::cast(s, dtype);
+        let states = states.iter().map(cast).collect::<Result<Vec<_>>>()?;
+        let (outputs, states) = self.scan(
+            cell,
+            &cast(x)?.with_mask(x.mask().cloned()),
+            states,
+            &step,
+            cx,
+        )?;
+        if let Some(kept) = kept.filter(|_| !x.is_meta()) {
+            for (variable, state) in kept.iter().zip(&states) {
+                variable.assign(&ops::stop_gradient(state)?)?;
+            }
+        }
+        let output = if self.return_sequences {
+            let mask = x.mask().cloned();
+            match &outputs[..] {
+                // While shapes are inferred, one step stands for all.
+                [one] if x.is_meta() => {
+                    let mut shape = SmallVec::<[usize; 6]>::from_slice(one.shape());
+                    shape.insert(1, x.shape()[1]);
+                    ops::broadcast_to(ops::expand_dims(one, 1)?, &shape[..])?
+                }
+                all => ops::stack(&all.iter().collect::<Vec<_>>(), 1)?,
+            }
+            .with_mask(mask)
+        } else {
+            outputs[outputs.len() - 1].clone()
+        };
+        let states = states.into_iter().filter(|_| self.return_state);
+        Ok(std::iter::once(output).chain(states).collect())
+    }
+
+    /// The outputs of all steps, in the order in which they are taken, and the last states.
+    ///
+    /// A fused op for whole sequences of LSTM or GRU belongs here: everything that it needs is `projected`, the states,
+    /// the mask and the cell.
+    fn scan(
+        &self,
+        cell: &LayerRef,
+        x: &Tensor,
+        mut states: Vec<Tensor>,
+        step: &Shape,
+        cx: &Call,
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+        let cell = cell.as_cell()?;
+        let noise = cell.noise(step, x.dtype(), cx)?;
+        let projected = cell.project(&time_first(x)?, &noise)?;
+        let mask = x.mask().map(|m| steps_of_mask(m, x)).transpose()?;
+        let count = if x.is_meta() { 1 } else { x.shape()[1] };
+        let mut outputs: Vec<Tensor> = Vec::with_capacity(count);
+        for i in 0..count {
+            let t = if self.go_backwards { count - 1 - i } else { i };
+            let at = |all: &Tensor| ops::squeeze(ops::slice_axis(all, 0, t, 1)?, 0);
+            let (mut y, mut after) = cell.step(&at(&projected)?, &states, &noise, cx)?;
+            if after.len() != states.len() {
+                let wanted = format!("the {} that it said", states.len());
+                return Err(Error::argument("states of the cell", after.len(), wanted));
+            }
+            if let Some(mask) = &mask {
+                let here = at(mask)?;
+                let before = match outputs.last() {
+                    Some(last) if !self.zero_output_for_mask => last.clone(),
+                    _ => ops::zeros_like(&y)?,
+                };
+                y = keep(&here, &y, &before)?;
+                let pairs = after.iter().zip(&states);
+                after = pairs
+                    .map(|(new, old)| keep(&here, new, old))
+                    .collect::<Result<_>>()?;
+            }
+            states = after;
+            if !self.return_sequences {
+                outputs.clear();
+            }
+            outputs.push(y);
+        }
+        Ok((outputs, states))
+    }
+}
+
+/// `[time, batch, ..]` of `[batch, time, ..]`.
+fn time_first(x: &Tensor) -> Result<Tensor> {
+    let order: Vec<usize> = [1, 0].into_iter().chain(2..x.rank()).collect();
+    ops::transpose(x, Some(&order))
+}
+
+/// A mask `[batch, time]` or `[batch, time, 1]` as `[time, batch]`.
+fn steps_of_mask(mask: &Tensor, x: &Tensor) -> Result<Tensor> {
+    let (batch, time) = (x.shape()[0], x.shape()[1]);
+    let fits = match &mask.shape()[..] {
+        [b, t] | [b, t, 1] => (*b, *t) == (batch, time),
+        _ => false,
+    };
+    if !fits {
+        return Err(Error::shape(
+            "a recurrent layer",
+            &[x.shape(), mask.shape()],
+            "a mask [batch, time]",
+        ));
+    }
+    time_first(&ops::reshape_to(mask, [batch, time].into())?)
+}
+
+/// `new` where the mask `[batch]` is true, `old` elsewhere.
+fn keep(mask: &Tensor, new: &Tensor, old: &Tensor) -> Result<Tensor> {
+    let mut shape: Shape = std::iter::repeat_n(1, new.rank()).collect();
+    shape[0] = mask.size();
+    ops::where_(ops::reshape_to(mask, shape)?, new, old)
+}

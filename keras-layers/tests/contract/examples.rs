@@ -1,0 +1,172 @@
+//! An example or more of every layer class: its config, and what it is called with.
+
+use keras_layers::layers::TABLES;
+use keras_layers::{Argument, Arguments, LayerRef};
+use keras_tensor::{DType, Tensor};
+use serde_json::Value;
+
+/// How a layer is called with its inputs.
+#[derive(Clone, Copy)]
+enum Form {
+    /// The first argument is a tensor, and so are the next.
+    Each,
+    /// The first argument is a list of tensors.
+    List,
+    /// One tensor of integers below this.
+    Below(usize),
+}
+
+pub(crate) struct Example {
+    pub(crate) class: &'static str,
+    config: &'static str,
+    shapes: &'static [&'static [usize]],
+    form: Form,
+}
+
+const fn one(
+    class: &'static str,
+    config: &'static str,
+    shapes: &'static [&'static [usize]],
+) -> Example {
+    let form = Form::Each;
+    Example {
+        class,
+        config,
+        shapes,
+        form,
+    }
+}
+
+#[allow(dead_code)] // Until the merging layers are there.
+const fn list(
+    class: &'static str,
+    config: &'static str,
+    shapes: &'static [&'static [usize]],
+) -> Example {
+    let form = Form::List;
+    Example {
+        class,
+        config,
+        shapes,
+        form,
+    }
+}
+
+#[allow(dead_code)] // Until Embedding is there.
+const fn integers(
+    class: &'static str,
+    config: &'static str,
+    shapes: &'static [&'static [usize]],
+    below: usize,
+) -> Example {
+    let form = Form::Below(below);
+    Example {
+        class,
+        config,
+        shapes,
+        form,
+    }
+}
+
+/// Sizes are distinct where they can be, so that exchanged axes show.
+#[rustfmt::skip]
+const EXAMPLES: &[Example] = &[
+    one("Activation", r#"{"activation": "gelu"}"#, &[&[2, 3]]),
+    one("BatchNormalization", r#"{"axis": 1}"#, &[&[2, 3, 4]]),
+    one("BatchNormalization", "{}", &[&[2, 3]]),
+    one("Bidirectional", r#"{"layer": {"class_name": "GRU", "config": {"name": "gru", "units": 3, "return_sequences": true}}}"#, &[&[2, 5, 4]]),
+    one("Bidirectional", r#"{"merge_mode": null, "layer": {"class_name": "LSTM", "config": {"name": "lstm", "units": 3, "return_state": true}}}"#, &[&[2, 5, 4]]),
+    one("Dense", r#"{"units": 3, "activation": "tanh"}"#, &[&[2, 4]]),
+    one("Dense", r#"{"units": 5, "activation": "gelu", "use_bias": false}"#, &[&[2, 3, 4]]),
+    one("Dropout", r#"{"rate": 0.4, "seed": 3}"#, &[&[2, 3]]),
+    one("Flatten", "{}", &[&[2, 3, 4]]),
+    one("GRU", r#"{"units": 3, "return_state": true}"#, &[&[2, 5, 4]]),
+    one("GRU", r#"{"units": 3, "reset_after": false, "return_sequences": true, "go_backwards": true}"#, &[&[2, 5, 4]]),
+    one("GRUCell", r#"{"units": 3}"#, &[&[2, 4], &[2, 3]]),
+    one("InputLayer", r#"{"batch_shape": [null, 3]}"#, &[&[2, 3]]),
+    one("LSTM", r#"{"units": 3, "return_sequences": true, "return_state": true}"#, &[&[2, 5, 4]]),
+    one("LSTM", r#"{"units": 3, "use_bias": false}"#, &[&[2, 5, 4]]),
+    one("LSTMCell", r#"{"units": 3}"#, &[&[2, 4]]),
+    one("LeakyReLU", r#"{"negative_slope": 0.1}"#, &[&[2, 3]]),
+    one("RNN", r#"{"cell": {"class_name": "SimpleRNNCell", "config": {"name": "cell", "units": 3}}, "return_state": true}"#, &[&[2, 5, 4]]),
+    one("ReLU", r#"{"negative_slope": 0.2, "threshold": 0.1}"#, &[&[2, 3]]),
+    one("Reshape", r#"{"target_shape": [4, 3]}"#, &[&[2, 3, 4]]),
+    one("SimpleRNN", r#"{"units": 3, "return_sequences": true}"#, &[&[2, 5, 4]]),
+    one("SimpleRNNCell", r#"{"units": 3}"#, &[&[2, 4], &[2, 3]]),
+    one("Softmax", r#"{"axis": 1}"#, &[&[2, 3, 4]]),
+    one("StackedRNNCells", r#"{"cells": [{"class_name": "LSTMCell", "config": {"name": "a", "units": 3}}, {"class_name": "GRUCell", "config": {"name": "b", "units": 5}}]}"#, &[&[2, 4]]),
+    one("TimeDistributed", r#"{"layer": {"class_name": "Dense", "config": {"name": "dense", "units": 3}}}"#, &[&[2, 5, 4]]),
+];
+
+/// Every example, one at least of every class of the tables.
+pub(crate) fn examples() -> impl Iterator<Item = &'static Example> {
+    for entry in TABLES.iter().flat_map(|t| t.iter()) {
+        let has = EXAMPLES.iter().any(|e| e.class == entry.class_name);
+        assert!(
+            has,
+            "{} has no example in tests/contract/examples.rs",
+            entry.class_name
+        );
+    }
+    EXAMPLES.iter()
+}
+
+impl Example {
+    /// The layer with everything in it in this dtype.
+    pub(crate) fn layer(&self, dtype: DType) -> LayerRef {
+        let config: Value = serde_json::from_str(self.config).unwrap();
+        let mut json = serde_json::json!({"class_name": self.class, "config": config});
+        set_dtype(&mut json, dtype);
+        LayerRef::from_json(&json).unwrap_or_else(|e| panic!("{}: {e}", self.class))
+    }
+
+    /// Inputs of this dtype; they stay away from each other and from 0, where functions have kinks.
+    pub(crate) fn inputs(&self, dtype: DType) -> Arguments<Tensor> {
+        let tensors: Vec<Tensor> = (0..)
+            .zip(self.shapes)
+            .map(|(i, s)| self.input(i, s, dtype))
+            .collect();
+        if let Form::List = self.form {
+            return Arguments::new(Argument::List(tensors));
+        }
+        let mut tensors = tensors.into_iter();
+        let first = Arguments::new(tensors.next().unwrap());
+        tensors.fold(first, |all, x| all.and(x))
+    }
+
+    fn input(&self, number: usize, shape: &[usize], dtype: DType) -> Tensor {
+        let size: usize = shape.iter().product();
+        let places = (0..size).map(|i| (i * 7 + number * 3) % size);
+        match self.form {
+            Form::Below(n) => {
+                let data: Vec<i32> = places.map(|p| (p % n) as i32).collect();
+                Tensor::new(&data, shape).unwrap()
+            }
+            _ => {
+                let value =
+                    |p: usize| 2.6 * (p as f64 + 0.37 + 0.1 * number as f64) / size as f64 - 1.3;
+                let data: Vec<f64> = places.map(value).collect();
+                Tensor::from_f64(&data, shape, dtype).unwrap()
+            }
+        }
+    }
+}
+
+/// Layers in layers have a dtype of their own.
+fn set_dtype(json: &mut Value, dtype: DType) {
+    match json {
+        Value::Object(object) => {
+            object.values_mut().for_each(|v| set_dtype(v, dtype));
+            let class = object.get("class_name").and_then(Value::as_str);
+            let is_layer = TABLES
+                .iter()
+                .flat_map(|t| t.iter())
+                .any(|e| Some(e.class_name) == class);
+            if is_layer {
+                object["config"]["dtype"] = dtype.name().into();
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(|v| set_dtype(v, dtype)),
+        _ => {}
+    }
+}
