@@ -48,6 +48,9 @@ for kind, file in (("train", "init.keras"), ("layers", "model.keras")):
             members[f"{name}/config.json"] = json.dumps(model).encode()
             members[f"{name}/case.json"] = (folder / "case.json").read_bytes()
             members[f"{name}/io.npz"] = (folder / "io.npz").read_bytes()
+misc = json.loads((golden / "misc.json").read_text())
+misc = {kind: misc[kind] for kind in ("regularizers", "constraints", "initializers")}
+members["misc.json"] = json.dumps(misc).encode()
 with zipfile.ZipFile(here / "golden.zip", "w", zipfile.ZIP_DEFLATED) as z:
     for name, data in sorted(members.items()):
         z.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED, 9)

@@ -1,5 +1,6 @@
 //! What real Keras computed, computed again.
 
 mod layers;
+mod misc;
 mod support;
 mod train;

@@ -18,6 +18,25 @@ fn member(zip: &mut Archive, name: &str) -> Vec<u8> {
     data
 }
 
+/// A JSON member.
+pub(crate) fn json(name: &str) -> Value {
+    serde_json::from_slice(&member(&mut archive(), name)).unwrap()
+}
+
+/// A tensor out of `{"dtype", "shape", "data"}`, or a number.
+pub(crate) fn array(json: &Value) -> Tensor {
+    if let Some(number) = json.as_f64() {
+        return Tensor::scalar(number as f32);
+    }
+    let list = |key: &str| json[key].as_array().unwrap().iter();
+    let data: Vec<f64> = list("data").map(|n| n.as_f64().unwrap()).collect();
+    let shape: Vec<usize> = list("shape")
+        .map(|n| n.as_u64().unwrap() as usize)
+        .collect();
+    let dtype = json["dtype"].as_str().unwrap().parse().unwrap();
+    Tensor::from_f64(&data, shape, dtype).unwrap()
+}
+
 /// A case: a network or a layer with what Keras computed.
 pub(crate) struct Case {
     pub(crate) name: String,
