@@ -12,6 +12,7 @@ mod define;
 pub mod activations;
 mod arguments;
 pub mod constraints;
+mod data_format;
 mod dims;
 mod infer;
 pub mod initializers;
@@ -23,6 +24,7 @@ pub mod regularizers;
 mod weight;
 
 pub use arguments::{Argument, Arguments};
+pub use data_format::DataFormat;
 pub use dims::Dims;
 pub use layer::{Call, Layer};
 pub use layer_ref::{LayerExt, LayerRef};

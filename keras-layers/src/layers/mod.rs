@@ -11,7 +11,10 @@ pub use activation::{LeakyReLU, ReLU, Softmax};
 pub use core::{Activation, Dense, Input, InputLayer};
 pub use normalization::BatchNormalization;
 pub use regularization::Dropout;
-pub use reshaping::{Flatten, Reshape};
+pub use reshaping::{
+    Border, Cropping1D, Cropping2D, Cropping3D, Flatten, Permute, RepeatVector, Reshape,
+    ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+};
 pub use rnn::{
     Bidirectional, GRU, GRUCell, Gated, LSTM, LSTMCell, Noise, RNN, Recurrent, RnnCell, SimpleRNN,
     SimpleRNNCell, StackedRNNCells, TimeDistributed,

@@ -36,8 +36,6 @@ const LATER: &[&str] = &[
     "ConvLSTM2D",
     "ConvLSTM3D",
     "ConvLSTMCell",
-    "Cropping1D",
-    "Cropping2D",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dot",
@@ -66,9 +64,7 @@ const LATER: &[&str] = &[
     "MultiHeadAttention",
     "Multiply",
     "PReLU",
-    "Permute",
     "RMSNormalization",
-    "RepeatVector",
     "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -81,9 +77,6 @@ const LATER: &[&str] = &[
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
 ];
 
 /// Why a record cannot be replayed.

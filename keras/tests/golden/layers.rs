@@ -29,9 +29,6 @@ const LATER: &[&str] = &[
     "Conv3DTranspose",
     "ConvLSTM1D",
     "ConvLSTM2D",
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dot",
@@ -58,9 +55,7 @@ const LATER: &[&str] = &[
     "MultiHeadAttention",
     "Multiply",
     "PReLU",
-    "Permute",
     "RMSNormalization",
-    "RepeatVector",
     "SeparableConv1D",
     "SeparableConv2D",
     "SpatialDropout1D",
@@ -70,9 +65,6 @@ const LATER: &[&str] = &[
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
 ];
 
 /// Cases whose masks come from operations, for which a functional model is needed.
