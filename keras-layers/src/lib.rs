@@ -11,6 +11,7 @@ mod define;
 
 pub mod activations;
 mod arguments;
+mod axes;
 pub mod constraints;
 mod data_format;
 mod dims;
@@ -24,6 +25,7 @@ pub mod regularizers;
 mod weight;
 
 pub use arguments::{Argument, Arguments};
+pub use axes::{Axes, AxisList};
 pub use data_format::DataFormat;
 pub use dims::Dims;
 pub use layer::{Call, Layer};
