@@ -11,7 +11,9 @@ mod define;
 
 pub mod activations;
 mod arguments;
+mod axes;
 pub mod constraints;
+mod data_format;
 mod dims;
 mod infer;
 pub mod initializers;
@@ -23,6 +25,8 @@ pub mod regularizers;
 mod weight;
 
 pub use arguments::{Argument, Arguments};
+pub use axes::{Axes, AxisList};
+pub use data_format::DataFormat;
 pub use dims::Dims;
 pub use layer::{Call, Layer};
 pub use layer_ref::{LayerExt, LayerRef};

@@ -3,41 +3,13 @@ use keras_tensor::{Result, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
 use super::Constrain;
+use crate::Axes;
 
 const EPSILON: f64 = 1e-7;
 
-/// The axes along which a norm is taken: one, or several.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Axes {
-    /// One axis.
-    One(isize),
-    /// Several axes.
-    Several(Vec<isize>),
-}
-
-impl From<isize> for Axes {
-    fn from(axis: isize) -> Self {
-        Axes::One(axis)
-    }
-}
-
-impl<const N: usize> From<[isize; N]> for Axes {
-    fn from(axes: [isize; N]) -> Self {
-        Axes::Several(axes.to_vec())
-    }
-}
-
-impl Axes {
-    /// `sqrt(sum(w^2))` along the axes, which stay with size 1.
-    fn norm(&self, w: &Tensor) -> Result<Tensor> {
-        let squares = ops::square(w)?;
-        let axes: &[isize] = match self {
-            Axes::One(axis) => std::slice::from_ref(axis),
-            Axes::Several(axes) => axes,
-        };
-        ops::sqrt(ops::reduce(&squares, Fold::Sum, axes, true)?)
-    }
+/// `sqrt(sum(w^2))` along axes, which stay with size 1.
+fn norm(w: &Tensor, axes: &Axes) -> Result<Tensor> {
+    ops::sqrt(ops::reduce(ops::square(w)?, Fold::Sum, axes, true)?)
 }
 
 /// Norms of at most `max_value`: `w * clip(norm, 0, max) / (1e-7 + norm)`.
@@ -75,7 +47,7 @@ impl MaxNorm {
 
 impl Constrain for MaxNorm {
     fn constrain(&self, w: &Tensor) -> Result<Tensor> {
-        let norm = self.axis.norm(w)?;
+        let norm = norm(w, &self.axis)?;
         let wanted = ops::clip(&norm, 0.0, self.max_value)?;
         ops::multiply(w, ops::divide(&wanted, ops::add(&norm, EPSILON)?)?)
     }
@@ -127,7 +99,7 @@ impl MinMaxNorm {
 
 impl Constrain for MinMaxNorm {
     fn constrain(&self, w: &Tensor) -> Result<Tensor> {
-        let norm = self.axis.norm(w)?;
+        let norm = norm(w, &self.axis)?;
         let inside = ops::clip(&norm, self.min_value, self.max_value)?;
         let inside = ops::multiply(&inside, self.rate)?;
         let wanted = ops::add(&inside, ops::multiply(&norm, 1.0 - self.rate)?)?;
@@ -168,6 +140,6 @@ impl UnitNorm {
 
 impl Constrain for UnitNorm {
     fn constrain(&self, w: &Tensor) -> Result<Tensor> {
-        ops::divide(w, ops::add(self.axis.norm(w)?, EPSILON)?)
+        ops::divide(w, ops::add(norm(w, &self.axis)?, EPSILON)?)
     }
 }

@@ -2,16 +2,24 @@
 
 mod activation;
 mod core;
+mod merging;
 mod normalization;
 mod regularization;
 mod reshaping;
 mod rnn;
 
-pub use activation::{LeakyReLU, ReLU, Softmax};
+pub use activation::{ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU};
 pub use core::{Activation, Dense, Input, InputLayer};
+pub use merging::{Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract};
 pub use normalization::BatchNormalization;
-pub use regularization::Dropout;
-pub use reshaping::{Flatten, Reshape};
+pub use regularization::{
+    ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise,
+    SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,
+};
+pub use reshaping::{
+    Border, Cropping1D, Cropping2D, Cropping3D, Flatten, Permute, RepeatVector, Reshape,
+    ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+};
 pub use rnn::{
     Bidirectional, GRU, GRUCell, Gated, LSTM, LSTMCell, Noise, RNN, Recurrent, RnnCell, SimpleRNN,
     SimpleRNNCell, StackedRNNCells, TimeDistributed,
@@ -29,6 +37,7 @@ use crate::Layer;
 pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     core::TABLE,
     activation::TABLE,
+    merging::TABLE,
     normalization::TABLE,
     regularization::TABLE,
     reshaping::TABLE,

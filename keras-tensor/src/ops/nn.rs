@@ -2,8 +2,10 @@
 
 use super::math::finite_top;
 use super::operand::{floating, meet};
-use super::{Operand, add, logsumexp, subtract};
-use crate::op::Fused;
+use super::{
+    IntoAxes, Operand, add, logsumexp, maximum, multiply, reduce, rsqrt, square, subtract,
+};
+use crate::op::{Fold, Fused};
 use crate::{Op, Result, Tensor, apply_one};
 
 /// `exp(x) / sum(exp(x))` along an axis.
@@ -33,6 +35,18 @@ pub fn log_softmax(x: impl Operand, axis: isize) -> Result<Tensor> {
     // The shift first, so that large logits lose no digits to the logarithm.
     let shifted = subtract(&x, finite_top(&x, [axis])?)?;
     subtract(&shifted, logsumexp(&shifted, [axis], true)?)
+}
+
+/// `x / max(|x|, epsilon)`, where `|x|` is the length over axes.
+///
+/// # Errors
+/// An axis that the tensor does not have.
+pub fn normalize(x: impl Operand, axes: impl IntoAxes, epsilon: f64) -> Result<Tensor> {
+    let x = floating(&x)?;
+    let squares = reduce(square(&x)?, Fold::Sum, axes, true)?;
+    // The bound inside of the root, so that the derivative at 0 is finite.
+    let length = rsqrt(maximum(&squares, epsilon * epsilon)?)?;
+    multiply(&x, &length)
 }
 
 /// Cross-entropy over the last axis of logits `[.., classes]` with probabilities of the same shape:

@@ -1,7 +1,7 @@
 use keras_tensor::{DType, Error, Result, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, Layer};
+use crate::{Axes, Call, Layer};
 
 /// `exp(x) / sum(exp(x))` along an axis; where the input has a mask, masked places get 0.
 ///
@@ -21,14 +21,6 @@ pub struct Softmax {
     axis: Axes,
 }
 
-/// One axis, or several taken together.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Axes {
-    One(isize),
-    Several(Vec<isize>),
-}
-
 impl Default for Softmax {
     fn default() -> Self {
         Softmax::new(-1)
@@ -45,9 +37,7 @@ impl Softmax {
 
     /// Softmax over several axes taken together.
     pub fn over(axes: &[isize]) -> Self {
-        Softmax {
-            axis: Axes::Several(axes.to_vec()),
-        }
+        Softmax { axis: axes.into() }
     }
 }
 

@@ -30,4 +30,8 @@ impl Layer for Reshape {
         shape.extend(&self.target_shape);
         ops::reshape(x, &shape)
     }
+
+    fn mask(&self, _: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 }
