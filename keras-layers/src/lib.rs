@@ -22,6 +22,7 @@ mod layer_ref;
 pub mod layers;
 mod names;
 pub mod regularizers;
+mod sizes;
 mod weight;
 
 pub use arguments::{Argument, Arguments};
@@ -30,4 +31,5 @@ pub use data_format::DataFormat;
 pub use dims::Dims;
 pub use layer::{Call, Layer};
 pub use layer_ref::{LayerExt, LayerRef};
+pub use sizes::Sizes;
 pub use weight::{Declare, Seed, Weight, WeightInfo, Weights};

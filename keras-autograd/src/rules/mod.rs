@@ -3,6 +3,7 @@
 //! A rule goes from the gradients with regard to the outputs to those with regard to the inputs. The engine in the tape
 //! accumulates, sums broadcasts back to the input's shape, and skips what nobody wants.
 
+mod conv;
 mod elementwise;
 mod layout;
 mod linalg;
@@ -58,7 +59,7 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::ActivationGrad(_) => reads(0b11, false),
         Op::Reduce(r) => reduce::needs(r, NOTHING, reads(1, true), reads(1, false)),
         Op::Softmax(_) => OUTPUT,
-        Op::SoftmaxCrossEntropy | Op::MatMul(_) => reads(0b11, false),
+        Op::SoftmaxCrossEntropy | Op::MatMul(_) | Op::Conv(_) => reads(0b11, false),
         Op::Dense(Fused::Linear) => reads(0b011, false),
         Op::Dense(_) => reads(0b011, true),
         Op::Sgd(_) | Op::Adam(_) => NOTHING,
@@ -112,6 +113,7 @@ pub(crate) fn gradient(
         Op::Softmax(axis) => nn::softmax(*axis, &given(&gradient)),
         Op::SoftmaxCrossEntropy => nn::softmax_cross_entropy(&given(&gradient)),
         Op::MatMul(m) => linalg::matmul(m, &given(&gradient)),
+        Op::Conv(c) => conv::conv(c, &given(&gradient)),
         Op::Fill(_)
         | Op::Arange(_)
         | Op::Random(_)

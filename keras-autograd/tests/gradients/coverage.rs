@@ -89,6 +89,7 @@ covered!(other, OTHERS, Op, {
     Op::SoftmaxCrossEntropy => Some("softmax_cross_entropy"),
     Op::MatMul(_) => Some("matmul"),
     Op::Dense(_) => Some("dense"),
+    Op::Conv(_) => Some("conv"),
     Op::Custom(_) => Some("custom"),
 });
 

@@ -1,8 +1,8 @@
 //! One line per op: its name, where its inputs are drawn from, how it is made.
 
 use keras_tensor::op::{
-    Binary, Clip, CumSum, CustomOp, Fold, Fused, MatMul, Pad, Reduce, ScatterAdd, Slice, Spec,
-    Specs, Unary,
+    Binary, Clip, Conv, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul, Pad, Reduce, ScatterAdd,
+    Slice, Spatial, Spec, Specs, Unary,
 };
 use keras_tensor::{DType, Op, Outputs, Result, Shape, Tensor, ops, smallvec};
 use std::sync::Arc;
@@ -226,6 +226,46 @@ pub(crate) fn layout() -> Vec<Case> {
     ]
 }
 
+/// A convolution of one to three axes, in groups or not, or one of its two reverses.
+fn convolution(s: &Sample) -> Made {
+    let space = 1 + s.axis % 3;
+    let [batch, of_group, filters] = s.dims;
+    let groups = if s.flags[0] { 2 } else { 1 };
+    let number = |i: usize, from: usize| from + (s.mask as usize >> i & 1);
+    let some = |from: usize, shift: usize| -> Vec<usize> {
+        (0..space).map(|i| number(i + shift, from)).collect()
+    };
+    let (sizes, taps) = (some(3, 0), some(1, 3));
+    let mut conv = Conv {
+        part: ConvPart::Output,
+        strides: some(1, 1).into(),
+        padding: (0..space)
+            .map(|i| (number(i, 0), number(i + 2, 0)))
+            .collect(),
+        dilation: some(1, 2).into(),
+        groups,
+        sizes: Spatial::new(),
+    };
+    let places = conv.places(&sizes, &taps).unwrap();
+    let shape = |first: &[usize], space: &[usize], last: &[usize]| [first, space, last].concat();
+    let x = shape(&[batch], &sizes, &[of_group * groups]);
+    let kernel = shape(&[], &taps, &[of_group, filters * groups]);
+    let y = shape(&[batch], &places, &[filters * groups]);
+    let (a, b) = match (s.flags[1], s.flags[2]) {
+        (false, _) => (x, kernel),
+        (true, false) => {
+            conv = conv.with(ConvPart::Input, &sizes);
+            (y, kernel)
+        }
+        (true, true) => {
+            conv = conv.with(ConvPart::Kernel, &taps);
+            (x, y)
+        }
+    };
+    let inputs = vec![s.tensor(&a, ANY, 0), s.tensor(&b, ANY, 1)];
+    (Op::Conv(conv), inputs)
+}
+
 pub(crate) fn networks() -> Vec<Case> {
     vec![
         case("softmax", |s| {
@@ -261,6 +301,7 @@ pub(crate) fn networks() -> Vec<Case> {
             ];
             (Op::MatMul(op), inputs)
         }),
+        case("conv", convolution),
         case("dense", |s| {
             let batch = &s.shape[..s.shape.len().min(3)];
             let [k, n, _] = s.dims;

@@ -1,6 +1,7 @@
 //! The layers of Keras, a folder per family, a file per layer.
 
 mod activation;
+mod convolution;
 mod core;
 mod merging;
 mod normalization;
@@ -9,6 +10,10 @@ mod reshaping;
 mod rnn;
 
 pub use activation::{ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU};
+pub use convolution::{
+    Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, DepthwiseConv1D,
+    DepthwiseConv2D, SeparableConv1D, SeparableConv2D,
+};
 pub use core::{Activation, Dense, Input, InputLayer};
 pub use merging::{Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract};
 pub use normalization::BatchNormalization;
@@ -37,6 +42,7 @@ use crate::Layer;
 pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     core::TABLE,
     activation::TABLE,
+    convolution::TABLE,
     merging::TABLE,
     normalization::TABLE,
     regularization::TABLE,

@@ -12,7 +12,7 @@ use crate::{Result, Shape, Tensor};
 
 /// A matrix in a slice: element `[r, c]` is at `r * row + c * column`.
 #[derive(Clone, Copy)]
-struct View<'a, T> {
+pub(super) struct View<'a, T> {
     data: &'a [T],
     row: usize,
     column: usize,
@@ -20,7 +20,7 @@ struct View<'a, T> {
 
 impl<'a, T> View<'a, T> {
     /// Row-major `[rows, columns]`, or its transpose if `swap`.
-    fn new(data: &'a [T], columns: usize, swap: bool) -> Self {
+    pub(super) fn new(data: &'a [T], columns: usize, swap: bool) -> Self {
         let (row, column) = if swap { (1, columns) } else { (columns, 1) };
         View { data, row, column }
     }
@@ -40,7 +40,7 @@ impl<'a, T> View<'a, T> {
 }
 
 /// Where a product is written: columns of a row-major matrix that nobody else writes.
-struct Output<'a, T> {
+pub(super) struct Output<'a, T> {
     first: *mut T,
     /// Elements from a row to the next.
     row: usize,
@@ -55,7 +55,7 @@ unsafe impl<T: Send> Send for Output<'_, T> {}
 
 impl<'a, T> Output<'a, T> {
     /// A whole row-major matrix.
-    fn new(out: &'a mut [T], columns: usize) -> Self {
+    pub(super) fn new(out: &'a mut [T], columns: usize) -> Self {
         Output {
             first: out.as_mut_ptr(),
             row: columns,
@@ -76,7 +76,8 @@ impl<'a, T> Output<'a, T> {
         }
     }
 
-    fn split_columns(self, at: usize) -> (Self, Self) {
+    /// The columns before and from `at` on.
+    pub(super) fn split_columns(self, at: usize) -> (Self, Self) {
         assert!(at <= self.columns);
         // SAFETY: one past the last element of a row is still inside of the allocation, or one past its end.
         #[allow(unsafe_code)]
@@ -92,7 +93,7 @@ impl<'a, T> Output<'a, T> {
 }
 
 /// Types that products are compiled for.
-trait Product: Element + Number {
+pub(super) trait Product: Element + Number {
     /// `out[m, n] = a[m, k] b[k, n]`, or added to what is there.
     fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool);
 }
@@ -148,7 +149,7 @@ const SHARE: usize = 1 << 20;
 const BLOCK: usize = 64;
 
 /// One product, its rows or columns shared among two threads where that pays; the shape alone decides where it is cut.
-fn shared_product<T: Product>(
+pub(super) fn shared_product<T: Product>(
     (m, k, n): (usize, usize, usize),
     out: &mut [T],
     a: View<T>,

@@ -4,6 +4,7 @@
 //! one call into the matrix-product crate, and the entry to code that was compiled for wide vectors. Work is split
 //! among threads by shape alone, so results are the same bits at any number of threads.
 
+mod conv;
 mod elementwise;
 mod layout;
 mod matmul;
@@ -176,6 +177,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::SoftmaxCrossEntropy
         | Op::MatMul(_)
         | Op::Dense(_)
+        | Op::Conv(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::ScatterAdd(_) => true,
@@ -315,6 +317,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::Dense(activation) => {
             matmul::dense(*activation, x(), inputs[1], inputs.get(2).copied(), shape)
         }
+        Op::Conv(c) => conv::conv(c, x(), inputs[1], shape),
         Op::Sgd(_) | Op::Adam(_) | Op::Custom(_) => unreachable!("handled above"),
     }?;
     Ok(smallvec![output])

@@ -243,6 +243,15 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             float(op.name(), inputs[0])?;
             spec(inputs[0].dtype(), inputs[0].shape().clone())
         }
+        Op::Conv(c) => {
+            count(2)?;
+            same_dtype(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            spec(
+                inputs[0].dtype(),
+                super::conv::infer(c, inputs[0], inputs[1])?,
+            )
+        }
         Op::Select => {
             count(3)?;
             same_dtype("where", &inputs[1..])?;

@@ -3,8 +3,10 @@
 //! An op is a value, so it can be run, differentiated, shape-checked, counted, exported, or sent to another device.
 //! Whoever adds one is led by the compiler: every match over [`Op`] in this workspace names all variants.
 
+mod conv;
 mod infer;
 
+pub use conv::{Conv, ConvPart, Spatial};
 pub use infer::{Spec, Specs, infer};
 
 use smallvec::SmallVec;
@@ -76,6 +78,8 @@ pub enum Op {
     MatMul(MatMul),
     /// `activation(x @ kernel + bias)` for `x` `[.., in]`, `kernel` `[in, out]`, and `bias` `[out]` if it is given.
     Dense(Fused),
+    /// Convolution, or its derivative by the input or by the kernel.
+    Conv(Conv),
     /// A step of gradient descent in place.
     Sgd(Sgd),
     /// A step of Adam in place.
@@ -409,6 +413,7 @@ impl Op {
             Op::SoftmaxCrossEntropy => "softmax_cross_entropy",
             Op::MatMul(_) => "matmul",
             Op::Dense(_) => "dense",
+            Op::Conv(c) => c.part.name(),
             Op::Sgd(_) => "sgd",
             Op::Adam(_) => "adam",
             Op::Custom(op) => op.name(),

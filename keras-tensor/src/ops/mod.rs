@@ -4,6 +4,7 @@
 //! of different dtypes meet in the dtype that Keras's rules give.
 
 mod array;
+mod conv;
 mod linalg;
 mod math;
 mod nn;
@@ -11,6 +12,7 @@ mod operand;
 mod operators;
 
 pub use array::*;
+pub use conv::{Padding, conv, conv_transpose};
 pub use linalg::*;
 pub use math::*;
 pub use nn::*;

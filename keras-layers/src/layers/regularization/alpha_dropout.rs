@@ -22,7 +22,7 @@ layer! {
         set rate: f64 = 0.0,
     ) {
         /// Fixes what is dropped.
-        some seed: Option<u32> = None,
+        into seed: Option<u32> = None,
         /// Drops whole slices: axes of size 1 share one decision, `None` takes the input's size.
         some noise_shape: Option<Dims> = None,
     } keeps {

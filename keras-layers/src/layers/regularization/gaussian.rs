@@ -20,7 +20,7 @@ layer! {
         set rate: f64 = 0.0,
     ) {
         /// Fixes the noise.
-        some seed: Option<u32> = None,
+        into seed: Option<u32> = None,
     } keeps {
         state: Seed,
     }
@@ -70,7 +70,7 @@ layer! {
         set stddev: f64 = 0.0,
     ) {
         /// Fixes the noise.
-        some seed: Option<u32> = None,
+        into seed: Option<u32> = None,
     } keeps {
         state: Seed,
     }

@@ -22,7 +22,7 @@ layer! {
         set rate: f64 = 0.0,
     ) {
         /// Fixes what is dropped.
-        some seed: Option<u32> = None,
+        into seed: Option<u32> = None,
     } keeps {
         state: Seed,
     }
@@ -35,7 +35,7 @@ layer! {
         set rate: f64 = 0.0,
     ) {
         /// Fixes what is dropped.
-        some seed: Option<u32> = None,
+        into seed: Option<u32> = None,
         /// Where channels lie; `channels_last` by default.
         into data_format: DataFormat = DataFormat::default(),
     } keeps {
@@ -50,7 +50,7 @@ layer! {
         set rate: f64 = 0.0,
     ) {
         /// Fixes what is dropped.
-        some seed: Option<u32> = None,
+        into seed: Option<u32> = None,
         /// Where channels lie; `channels_last` by default.
         into data_format: DataFormat = DataFormat::default(),
     } keeps {

@@ -58,7 +58,7 @@ macro_rules! recurrent {
             /// The share of the state that training leaves out, the same at each step; 0 by default.
             set recurrent_dropout: f64 = 0.0,
             /// Fixes what is left out.
-            some seed: Option<u32> = None,
+            into seed: Option<u32> = None,
         }
     };
     (

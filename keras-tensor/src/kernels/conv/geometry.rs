@@ -1,0 +1,108 @@
+//! Where the taps of a window lie.
+
+use smallvec::SmallVec;
+use std::ops::Range;
+
+use crate::op::Conv;
+
+/// A convolution with three axes of space; those that it lacks have one element and one tap.
+pub(super) struct Geometry {
+    /// Sizes of the input.
+    pub(super) sizes: [usize; 3],
+    /// How many places the window has.
+    pub(super) places: [usize; 3],
+    /// How many taps the window has.
+    pub(super) taps: [usize; 3],
+    strides: [usize; 3],
+    dilation: [usize; 3],
+    before: [usize; 3],
+}
+
+fn three(values: impl Iterator<Item = usize>, rest: usize) -> [usize; 3] {
+    let values: SmallVec<[usize; 3]> = values.collect();
+    let missing = 3 - values.len();
+    std::array::from_fn(|i| {
+        if i < missing {
+            rest
+        } else {
+            values[i - missing]
+        }
+    })
+}
+
+impl Geometry {
+    pub(super) fn new(conv: &Conv, sizes: &[usize], places: &[usize], taps: &[usize]) -> Self {
+        Geometry {
+            sizes: three(sizes.iter().copied(), 1),
+            places: three(places.iter().copied(), 1),
+            taps: three(taps.iter().copied(), 1),
+            strides: three(conv.strides.iter().copied(), 1),
+            dilation: three(conv.dilation.iter().copied(), 1),
+            before: three(conv.padding.iter().map(|p| p.0), 0),
+        }
+    }
+
+    /// Places of the window in one sample.
+    pub(super) fn count(&self) -> usize {
+        self.places.iter().product()
+    }
+
+    /// Elements of one sample and one channel.
+    pub(super) fn size(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    /// Taps of the window.
+    pub(super) fn window(&self) -> usize {
+        self.taps.iter().product()
+    }
+
+    /// Whether the columns of the matrix of windows are the input itself.
+    pub(super) fn is_pointwise(&self) -> bool {
+        self.window() == 1
+            && self.strides == [1; 3]
+            && self.before == [0; 3]
+            && self.sizes == self.places
+    }
+
+    /// Taps along an axis that lie inside of the input, for a place of the window, and where the first tap lies.
+    fn inside(&self, axis: usize, place: usize) -> (Range<usize>, isize) {
+        let start = (place * self.strides[axis]) as isize - self.before[axis] as isize;
+        let (step, size) = (self.dilation[axis] as isize, self.sizes[axis] as isize);
+        let at_least = |n: isize| ((n - start).max(0) + step - 1) / step;
+        let taps = self.taps[axis];
+        let first = (at_least(0) as usize).min(taps);
+        let end = (at_least(size) as usize).clamp(first, taps);
+        (first..end, start)
+    }
+
+    /// Visits, for every place of the window in order, the runs of taps along the last axis that lie inside of the input:
+    /// `visit(place, first tap, count, first element, elements from tap to tap)`.
+    pub(super) fn for_each_run(&self, mut visit: impl FnMut(usize, usize, usize, usize, usize)) {
+        let [_, rows, columns] = self.sizes;
+        let mut place = 0;
+        for a in 0..self.places[0] {
+            let (taps_a, start_a) = self.inside(0, a);
+            for b in 0..self.places[1] {
+                let (taps_b, start_b) = self.inside(1, b);
+                for c in 0..self.places[2] {
+                    let (taps_c, start_c) = self.inside(2, c);
+                    if !taps_c.is_empty() {
+                        let at = |start: isize, axis: usize, tap: usize| {
+                            (start + (tap * self.dilation[axis]) as isize) as usize
+                        };
+                        for ta in taps_a.clone() {
+                            for tb in taps_b.clone() {
+                                let row = at(start_a, 0, ta) * rows + at(start_b, 1, tb);
+                                let first = row * columns + at(start_c, 2, taps_c.start);
+                                let tap = (ta * self.taps[1] + tb) * self.taps[2] + taps_c.start;
+                                visit(place, tap, taps_c.len(), first, self.dilation[2]);
+                            }
+                        }
+                    }
+                    place += 1;
+                }
+            }
+        }
+    }
+}
