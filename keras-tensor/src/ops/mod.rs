@@ -4,6 +4,8 @@
 //! of different dtypes meet in the dtype that Keras's rules give.
 
 mod array;
+mod attention;
+mod einsum;
 mod linalg;
 mod math;
 mod nn;
@@ -11,6 +13,8 @@ mod operand;
 mod operators;
 
 pub use array::*;
+pub use attention::*;
+pub use einsum::einsum;
 pub use linalg::*;
 pub use math::*;
 pub use nn::*;
