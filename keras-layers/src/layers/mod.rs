@@ -9,7 +9,10 @@ mod reshaping;
 mod rnn;
 
 pub use activation::{ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU};
-pub use core::{Activation, Dense, Input, InputLayer};
+pub use core::{
+    Activation, Dense, EinsumDense, Embedding, Identity, Input, InputLayer, Lambda, Masking,
+    OutputShape, ReversibleEmbedding, Wrapper,
+};
 pub use merging::{Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract};
 pub use normalization::BatchNormalization;
 pub use regularization::{
