@@ -47,6 +47,6 @@ impl Layer for Wrapper {
     }
 
     fn mask(&self, x: &Tensor) -> Result<Option<Tensor>> {
-        Ok(x.mask().cloned())
+        self.layer.mask(x)
     }
 }
