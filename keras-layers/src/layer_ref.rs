@@ -286,6 +286,11 @@ impl LayerRef {
         })
     }
 
+    /// The mask of the output for an input.
+    pub(crate) fn mask(&self, x: &Tensor) -> Result<Option<Tensor>> {
+        self.0.layer.mask(x)
+    }
+
     /// Runs `work` as a call of this layer; errors name it, and layers that it builds have it in their paths.
     fn run<R>(&self, cx: &Call, work: impl FnOnce() -> Result<R>) -> Result<R> {
         let builds = self.children().iter().any(|l| !l.is_built());
@@ -358,15 +363,17 @@ impl LayerRef {
     /// The weights, in the order of declaration, of each layer the trainable ones first.
     pub fn weights(&self) -> Vec<Variable> {
         let mut all = Vec::new();
+        let mut adopted: Vec<Variable> = Vec::new();
         self.visit(&mut Vec::new(), &mut |owned| {
+            let is_new = |v: &&Variable| !adopted.iter().any(|a| a.is(v));
+            let own = owned.weights.iter().map(|w| &w.variable).filter(is_new);
+            let listed: Vec<&Variable> = owned.adopted.iter().chain(own).collect();
             let of = |trainable: bool| {
-                owned
-                    .weights
-                    .iter()
-                    .map(|w| &w.variable)
-                    .filter(move |v| v.declared_trainable() == trainable)
+                let fits = move |v: &&&Variable| v.declared_trainable() == trainable;
+                listed.iter().filter(fits).map(|v| (*v).clone())
             };
-            all.extend(of(true).chain(of(false)).cloned());
+            all.extend(of(true).chain(of(false)));
+            adopted.extend(owned.adopted.iter().cloned());
         });
         all
     }

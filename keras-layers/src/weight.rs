@@ -150,6 +150,8 @@ pub struct Weights {
     /// State that is saved for resuming and is no weight: the counters of random generators.
     pub(crate) states: Vec<Variable>,
     pub(crate) layers: Vec<LayerRef>,
+    /// Weights of held layers that stand in this layer's place in lists.
+    pub(crate) adopted: Vec<Variable>,
     dtype: DType,
 }
 
@@ -159,6 +161,7 @@ impl Weights {
             weights: Vec::new(),
             states: Vec::new(),
             layers: Vec::new(),
+            adopted: Vec::new(),
             dtype,
         }
     }
@@ -217,6 +220,11 @@ impl Weights {
         slot.0.set(generator).map_err(|_| {
             Error::argument("seed", "a slot that is filled already", "a slot of its own")
         })
+    }
+
+    /// Lists a weight of a held layer among this layer's own, as Keras does with one that a layer keeps in a field.
+    pub fn adopt(&mut self, weight: &Variable) {
+        self.adopted.push(weight.clone());
     }
 
     /// Declares a layer that this layer calls.

@@ -30,11 +30,32 @@ pub trait Initialize: Any + Send + Sync {
     /// Draws the seed now, if none was given: weights take their seeds in the order in which they are declared, and
     /// their values later.
     fn fix_seed(&self) {}
+
+    /// The same with other axes of the weight counted as inputs and outputs, for those that count and were not told.
+    fn with_fans(&self, _inputs: &[usize], _outputs: &[usize]) -> Option<Initializer> {
+        None
+    }
 }
 
 family! {
     /// An initializer, by name (`"glorot_uniform"`) or as a value.
     Initializer of Initialize, "initializer", "keras.initializers", &[TABLE]
+}
+
+impl Initializer {
+    /// The initializer for a weight whose axes count as inputs and outputs like this.
+    pub(crate) fn with_fans(&self, inputs: &[usize], outputs: &[usize]) -> Result<Initializer> {
+        let told = self.resolve()?.with_fans(inputs, outputs);
+        Ok(told.unwrap_or_else(|| self.clone()))
+    }
+
+    /// One more of the kind, with a seed of its own where none was given.
+    pub(crate) fn another(&self) -> Initializer {
+        let made = self
+            .to_json()
+            .and_then(|json| Initializer::from_json(&json));
+        made.unwrap_or_else(|_| self.clone())
+    }
 }
 
 const TABLE: &[Entry<dyn Initialize>] = &[

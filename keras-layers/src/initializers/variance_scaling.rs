@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use super::{InitialSeed, Initialize};
+use super::{InitialSeed, Initialize, Initializer};
 
 /// The standard deviation of the bell curve that is cut at 2.
 const TRUNCATED: f64 = 0.879_625_661_034_239_8;
@@ -87,6 +87,14 @@ impl Initialize for VarianceScaling {
     fn fix_seed(&self) {
         self.seed.get();
     }
+
+    fn with_fans(&self, inputs: &[usize], outputs: &[usize]) -> Option<Initializer> {
+        (!self.axes.are_told()).then(|| {
+            let mut other = self.clone().axes(inputs, outputs);
+            other.seed = Some(self.seed.get()).into();
+            other.into()
+        })
+    }
 }
 
 /// A named choice of scale, mode and distribution.
@@ -159,6 +167,13 @@ impl<S: Scaling> Initialize for Scaled<S> {
 
     fn fix_seed(&self) {
         self.seed.get();
+    }
+
+    fn with_fans(&self, inputs: &[usize], outputs: &[usize]) -> Option<Initializer> {
+        (!self.axes.are_told()).then(|| {
+            let other = Scaled::<S>::new().seed(self.seed.get());
+            other.axes(inputs, outputs).into()
+        })
     }
 }
 
@@ -279,6 +294,10 @@ fn scaled(
 }
 
 impl FanAxes {
+    fn are_told(&self) -> bool {
+        self.input_axes.is_some() && self.output_axes.is_some()
+    }
+
     /// How many inputs and outputs a unit has.
     fn fans(&self, shape: &[usize]) -> Result<(f64, f64)> {
         let (Some(inputs), Some(outputs)) = (&self.input_axes, &self.output_axes) else {

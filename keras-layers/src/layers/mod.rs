@@ -14,9 +14,15 @@ pub use convolution::{
     Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, DepthwiseConv1D,
     DepthwiseConv2D, SeparableConv1D, SeparableConv2D,
 };
-pub use core::{Activation, Dense, Input, InputLayer};
+pub use core::{
+    Activation, Dense, EinsumDense, Embedding, Identity, Input, InputLayer, Lambda, Masking,
+    OutputShape, ReversibleEmbedding, Wrapper,
+};
 pub use merging::{Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract};
-pub use normalization::BatchNormalization;
+pub use normalization::{
+    BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization,
+    SpectralNormalization, UnitNormalization,
+};
 pub use regularization::{
     ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise,
     SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,

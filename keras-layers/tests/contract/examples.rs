@@ -1,8 +1,8 @@
 //! An example or more of every layer class: its config, and what it is called with.
 
-use keras_layers::layers::TABLES;
+use keras_layers::layers::{Lambda, TABLES};
 use keras_layers::{Argument, Arguments, LayerRef};
-use keras_tensor::{DType, Tensor};
+use keras_tensor::{DType, Tensor, ops};
 use serde_json::Value;
 
 /// How a layer is called with its inputs.
@@ -51,7 +51,6 @@ const fn list(
     }
 }
 
-#[allow(dead_code)] // Until Embedding is there.
 const fn integers(
     class: &'static str,
     config: &'static str,
@@ -98,38 +97,52 @@ const EXAMPLES: &[Example] = &[
     list("Dot", r#"{"axes": -1, "normalize": true}"#, &[&[2, 4], &[2, 4]]),
     one("Dropout", r#"{"rate": 0.4, "seed": 3}"#, &[&[2, 3]]),
     one("ELU", r#"{"alpha": 0.7}"#, &[&[2, 3]]),
+    one("EinsumDense", r#"{"equation": "abc,cde->abde", "output_shape": [null, 2, 3], "bias_axes": "de", "activation": "tanh"}"#, &[&[2, 5, 4]]),
+    one("EinsumDense", r#"{"equation": "...ab,bc->...ac", "output_shape": [3, 6], "bias_axes": "c"}"#, &[&[2, 5, 3, 4]]),
+    integers("Embedding", r#"{"input_dim": 7, "output_dim": 3, "mask_zero": true}"#, &[&[2, 4]], 7),
     one("Flatten", "{}", &[&[2, 3, 4]]),
     one("GRU", r#"{"units": 3, "return_state": true}"#, &[&[2, 5, 4]]),
     one("GRU", r#"{"units": 3, "reset_after": false, "return_sequences": true, "go_backwards": true}"#, &[&[2, 5, 4]]),
     one("GRUCell", r#"{"units": 3}"#, &[&[2, 4], &[2, 3]]),
     one("GaussianDropout", r#"{"rate": 0.4, "seed": 3}"#, &[&[2, 3]]),
     one("GaussianNoise", r#"{"stddev": 0.4, "seed": 3}"#, &[&[2, 3]]),
+    one("GroupNormalization", r#"{"groups": 2, "axis": 1}"#, &[&[2, 4, 3]]),
+    one("Identity", "{}", &[&[2, 3]]),
     one("InputLayer", r#"{"batch_shape": [null, 3]}"#, &[&[2, 3]]),
     one("LSTM", r#"{"units": 3, "return_sequences": true, "return_state": true}"#, &[&[2, 5, 4]]),
     one("LSTM", r#"{"units": 3, "use_bias": false}"#, &[&[2, 5, 4]]),
     one("LSTMCell", r#"{"units": 3}"#, &[&[2, 4]]),
+    one("Lambda", r#"{"function": "double"}"#, &[&[2, 3]]),
+    one("LayerNormalization", r#"{"axis": [-1, 1]}"#, &[&[2, 3, 4]]),
+    one("LayerNormalization", r#"{"rms_scaling": true}"#, &[&[2, 4]]),
     one("LeakyReLU", r#"{"negative_slope": 0.1}"#, &[&[2, 3]]),
+    one("Masking", r#"{"mask_value": 0.5}"#, &[&[2, 3, 4]]),
     list("Maximum", "{}", &[&[2, 3], &[2, 3]]),
     list("Minimum", "{}", &[&[2, 3], &[2, 3]]),
     list("Multiply", "{}", &[&[2, 3], &[2, 3]]),
     one("PReLU", r#"{"alpha_initializer": "ones", "shared_axes": [1]}"#, &[&[2, 3, 4]]),
     one("Permute", r#"{"dims": [2, 1]}"#, &[&[2, 3, 4]]),
+    one("RMSNormalization", r#"{"axis": 1}"#, &[&[2, 3, 4]]),
     one("RNN", r#"{"cell": {"class_name": "SimpleRNNCell", "config": {"name": "cell", "units": 3}}, "return_state": true}"#, &[&[2, 5, 4]]),
     one("ReLU", r#"{"negative_slope": 0.2, "threshold": 0.1}"#, &[&[2, 3]]),
     one("RepeatVector", r#"{"n": 3}"#, &[&[2, 4]]),
     one("Reshape", r#"{"target_shape": [4, 3]}"#, &[&[2, 3, 4]]),
     one("SeparableConv1D", r#"{"filters": 4, "kernel_size": 3, "strides": 2}"#, &[&[2, 7, 3]]),
     one("SeparableConv2D", r#"{"filters": 3, "kernel_size": 2, "depth_multiplier": 2, "activation": "relu"}"#, &[&[2, 3, 4, 2]]),
+    integers("ReversibleEmbedding", r#"{"input_dim": 7, "output_dim": 3, "tie_weights": true}"#, &[&[2, 4]], 7),
     one("SimpleRNN", r#"{"units": 3, "return_sequences": true}"#, &[&[2, 5, 4]]),
     one("SimpleRNNCell", r#"{"units": 3}"#, &[&[2, 4], &[2, 3]]),
     one("Softmax", r#"{"axis": 1}"#, &[&[2, 3, 4]]),
     one("SpatialDropout1D", r#"{"rate": 0.4, "seed": 3}"#, &[&[2, 3, 4]]),
     one("SpatialDropout2D", r#"{"rate": 0.4, "seed": 3, "data_format": "channels_first"}"#, &[&[2, 3, 4, 5]]),
     one("SpatialDropout3D", r#"{"rate": 0.4, "seed": 3}"#, &[&[2, 3, 4, 5, 2]]),
+    one("SpectralNormalization", r#"{"power_iterations": 2, "layer": {"class_name": "Dense", "config": {"name": "dense", "units": 3}}}"#, &[&[2, 4]]),
     one("StackedRNNCells", r#"{"cells": [{"class_name": "LSTMCell", "config": {"name": "a", "units": 3}}, {"class_name": "GRUCell", "config": {"name": "b", "units": 5}}]}"#, &[&[2, 4]]),
     list("Subtract", "{}", &[&[2, 3, 4], &[2, 4]]),
     one("ThresholdedReLU", r#"{"theta": 0.5}"#, &[&[2, 3]]),
     one("TimeDistributed", r#"{"layer": {"class_name": "Dense", "config": {"name": "dense", "units": 3}}}"#, &[&[2, 5, 4]]),
+    one("UnitNormalization", r#"{"axis": [1, 2]}"#, &[&[2, 3, 4]]),
+    one("Wrapper", r#"{"layer": {"class_name": "Dense", "config": {"name": "dense", "units": 3}}}"#, &[&[2, 4]]),
     one("ZeroPadding1D", r#"{"padding": [1, 2]}"#, &[&[2, 3, 4]]),
     one("ZeroPadding2D", r#"{"padding": [[1, 0], 1], "data_format": "channels_first"}"#, &[&[2, 3, 4, 5]]),
     one("ZeroPadding3D", r#"{"padding": 1}"#, &[&[1, 2, 3, 4, 2]]),
@@ -151,6 +164,7 @@ pub(crate) fn examples() -> impl Iterator<Item = &'static Example> {
 impl Example {
     /// The layer with everything in it in this dtype.
     pub(crate) fn layer(&self, dtype: DType) -> LayerRef {
+        Lambda::register("double", |x| ops::multiply(&x[0], 2.0));
         let config: Value = serde_json::from_str(self.config).unwrap();
         let mut json = serde_json::json!({"class_name": self.class, "config": config});
         set_dtype(&mut json, dtype);

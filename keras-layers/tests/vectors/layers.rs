@@ -28,28 +28,17 @@ const LATER: &[&str] = &[
     "ConvLSTM2D",
     "ConvLSTM3D",
     "ConvLSTMCell",
-    "EinsumDense",
-    "Embedding",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
-    "GroupNormalization",
     "GroupedQueryAttention",
-    "Identity",
-    "Lambda",
-    "LayerNormalization",
-    "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
     "MultiHeadAttention",
-    "RMSNormalization",
-    "ReversibleEmbedding",
-    "SpectralNormalization",
-    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
@@ -64,7 +53,16 @@ fn skipped(v: &Vector) -> Option<&'static str> {
     if test.contains("renorm") {
         return Some("renormalization is for later");
     }
+    if v.text("class") == "Lambda" {
+        return Some("functions are Python code");
+    }
     match (test, v.kind()) {
+        ("test_maximum_with_mask" | "test_minimum_with_mask" | "test_multiply_with_mask", _) => {
+            Some("the masks of inputs are not recorded; tests of the merging layers have them")
+        }
+        ("test_compute_output_shape_before_build", _) => {
+            Some("Keras forgets a size of the input that the layer's output shape leaves open")
+        }
         ("test_dense_errors", "raises") => Some("the layer was built for another shape before"),
         ("test_reshape_sets_static_shape", _) => {
             Some("an input of unknown size that only one size would fit")

@@ -4,7 +4,9 @@
 //! of different dtypes meet in the dtype that Keras's rules give.
 
 mod array;
+mod attention;
 mod conv;
+mod einsum;
 mod linalg;
 mod math;
 mod nn;
@@ -12,7 +14,9 @@ mod operand;
 mod operators;
 
 pub use array::*;
+pub use attention::*;
 pub use conv::{Padding, conv, conv_transpose};
+pub use einsum::einsum;
 pub use linalg::*;
 pub use math::*;
 pub use nn::*;

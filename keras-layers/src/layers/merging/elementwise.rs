@@ -118,3 +118,130 @@ fn multiply(all: &[Tensor]) -> Result<Tensor> {
         None => Ok(product),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LayerRef;
+    use crate::layers::Concatenate;
+
+    fn steps(values: &[f32]) -> Tensor {
+        let doubled: Vec<f32> = values.iter().flat_map(|&v| [v, v]).collect();
+        Tensor::new(&doubled, [1, values.len(), 2]).unwrap()
+    }
+
+    /// Masked where a step is 0.
+    fn masked(values: &[f32]) -> Tensor {
+        let mask: Vec<bool> = values.iter().map(|&v| v != 0.0).collect();
+        let mask = Tensor::new(&mask, [1, values.len()]).unwrap();
+        steps(values).with_mask(Some(mask))
+    }
+
+    fn merged(layer: impl Into<LayerRef>, inputs: [Tensor; 2]) -> Tensor {
+        let outputs = layer
+            .into()
+            .call_many(Arguments::new(inputs), &Call::inference());
+        outputs.unwrap().swap_remove(0)
+    }
+
+    fn check(
+        layer: impl Into<LayerRef>,
+        inputs: [Tensor; 2],
+        values: &[f32],
+        mask: Option<&[bool]>,
+    ) {
+        let y = merged(layer, inputs);
+        assert_eq!(
+            y.to_vec::<f32>().unwrap(),
+            steps(values).to_vec::<f32>().unwrap()
+        );
+        let got = y.mask().map(|m| m.to_vec::<bool>().unwrap());
+        assert_eq!(got.as_deref(), mask);
+    }
+
+    /// The values are those of Keras's merging_test.py.
+    #[test]
+    fn masked_steps_do_not_count() {
+        let a = [0.0, -1.0, 0.0, -3.0];
+        let b = [0.0, 0.0, -2.0, -4.0];
+        let union: &[bool] = &[false, true, true, true];
+        check(
+            Maximum::new(),
+            [masked(&a), steps(&b)],
+            &[0.0, 0.0, -2.0, -3.0],
+            None,
+        );
+        check(
+            Maximum::new(),
+            [masked(&a), masked(&b)],
+            &[0.0, -1.0, -2.0, -3.0],
+            Some(union),
+        );
+        let (c, d) = ([0.0, 1.0, 0.0, 3.0], [0.0, 0.0, 2.0, 4.0]);
+        check(
+            Minimum::new(),
+            [masked(&c), steps(&d)],
+            &[0.0, 0.0, 2.0, 3.0],
+            None,
+        );
+        check(
+            Minimum::new(),
+            [masked(&c), masked(&d)],
+            &[0.0, 1.0, 2.0, 3.0],
+            Some(union),
+        );
+        check(
+            Multiply::new(),
+            [masked(&c), steps(&d)],
+            &[0.0, 0.0, 2.0, 12.0],
+            None,
+        );
+        check(
+            Multiply::new(),
+            [masked(&c), masked(&d)],
+            &[0.0, 1.0, 2.0, 12.0],
+            Some(union),
+        );
+        check(
+            Add::new(),
+            [masked(&c), masked(&d)],
+            &[0.0, 1.0, 2.0, 7.0],
+            Some(union),
+        );
+        check(
+            Subtract::new(),
+            [masked(&c), steps(&d)],
+            &[0.0, 1.0, -2.0, -1.0],
+            None,
+        );
+    }
+
+    #[test]
+    fn masks_are_put_one_after_the_other() {
+        let y = merged(
+            Concatenate::new().axis(1),
+            [masked(&[0.0, 1.0]), steps(&[0.0])],
+        );
+        let mask = y.mask().unwrap().to_vec::<bool>().unwrap();
+        assert_eq!(mask, [false, true, true]);
+    }
+
+    #[test]
+    fn one_tensor_is_returned_and_misfits_are_named() {
+        let x = masked(&[1.0, 0.0]);
+        let y = LayerRef::from(Average::new())
+            .call(&x, &Call::inference())
+            .unwrap();
+        assert_eq!(y.to_string(), x.to_string());
+        assert!(y.mask().is_some());
+        assert!(
+            LayerRef::from(Subtract::new())
+                .call(&x, &Call::inference())
+                .is_err()
+        );
+        let inputs = Arguments::new([steps(&[1.0, 2.0]), steps(&[1.0, 2.0, 3.0])]);
+        let error = LayerRef::from(Add::new()).call_many(inputs, &Call::inference());
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("(1, 2, 2) and (1, 3, 2)"), "{message}");
+    }
+}

@@ -1,0 +1,144 @@
+use keras_tensor::{Result, Tensor, ops};
+use serde::{Deserialize, Serialize};
+
+use super::einsum_shapes::shapes;
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
+use crate::regularizers::Regularizer;
+use crate::{Call, Declare, Dims, Layer, Weight, Weights};
+
+/// The shape of a sample's output: a number for one axis, or a list with `None` for sizes that the input gives.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "SizeOrSizes")]
+pub struct OutputShape(Dims);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SizeOrSizes {
+    One(usize),
+    Several(Dims),
+}
+
+impl From<SizeOrSizes> for OutputShape {
+    fn from(sizes: SizeOrSizes) -> Self {
+        match sizes {
+            SizeOrSizes::One(n) => n.into(),
+            SizeOrSizes::Several(dims) => OutputShape(dims),
+        }
+    }
+}
+
+impl From<usize> for OutputShape {
+    fn from(n: usize) -> Self {
+        OutputShape([n].into())
+    }
+}
+
+impl From<Dims> for OutputShape {
+    fn from(sizes: Dims) -> Self {
+        OutputShape(sizes)
+    }
+}
+
+impl<const N: usize> From<[Option<usize>; N]> for OutputShape {
+    fn from(sizes: [Option<usize>; N]) -> Self {
+        OutputShape(sizes.into())
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for OutputShape {
+    fn from(sizes: [usize; N]) -> Self {
+        OutputShape(sizes.into())
+    }
+}
+
+layer! {
+    /// `activation(einsum(equation, x, kernel) + bias)`: a [`super::Dense`] of any axes.
+    ///
+    /// The equation is `"[x],[kernel]->[output]"`, where `...` may stand for axes at the beginning or the end of input
+    /// and output.
+    ///
+    /// ```
+    /// use keras_layers::{Call, LayerRef, layers::EinsumDense};
+    /// use keras_tensor::ops;
+    /// let layer = EinsumDense::new("abc,cde->abde", [None, Some(8), Some(16)]).bias_axes("de");
+    /// let layer = LayerRef::from(layer);
+    /// let y = layer.call(&ops::ones([2, 5, 32], Default::default())?, &Call::inference())?;
+    /// assert_eq!((y.shape().to_string(), layer.count_params()), ("(2, 5, 8, 16)".into(), 33 * 8 * 16));
+    /// # Ok::<(), keras_tensor::Error>(())
+    /// ```
+    EinsumDense(
+        /// Which axes are multiplied and summed: `"abc,cd->abd"`.
+        into equation: String = String::new(),
+        /// The shape of a sample's output, `None` for sizes that the input gives.
+        into output_shape: OutputShape = OutputShape::default(),
+    ) {
+        /// What is applied to the product; nothing by default.
+        into activation: Activation = Activation::default(),
+        /// The letters of the output's axes that have a bias; no bias by default.
+        some bias_axes: Option<String> = None,
+        /// How the kernel begins; `glorot_uniform` by default.
+        into kernel_initializer: Initializer = "glorot_uniform".into(),
+        /// How the bias begins; `zeros` by default.
+        into bias_initializer: Initializer = "zeros".into(),
+        /// What the kernel adds to the loss.
+        some kernel_regularizer: Option<Regularizer> = None,
+        /// What the bias adds to the loss.
+        some bias_regularizer: Option<Regularizer> = None,
+        /// What the output adds to the loss.
+        some activity_regularizer: Option<Regularizer> = None,
+        /// What holds for the kernel after each update.
+        some kernel_constraint: Option<Constraint> = None,
+        /// What holds for the bias after each update.
+        some bias_constraint: Option<Constraint> = None,
+    } keeps {
+        kernel: Weight,
+        bias: Weight,
+    }
+}
+
+impl Layer for EinsumDense {
+    fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
+        let shapes = shapes(
+            &self.equation,
+            self.bias_axes.as_deref(),
+            input,
+            &self.output_shape.0,
+        )?;
+        let initializer = self
+            .kernel_initializer
+            .with_fans(&shapes.inputs, &shapes.outputs)?;
+        let kernel = Declare::of(
+            &initializer,
+            &self.kernel_regularizer,
+            &self.kernel_constraint,
+        );
+        w.add(&self.kernel, "kernel", shapes.kernel, kernel)?;
+        if let Some(shape) = shapes.bias {
+            let bias = Declare::of(
+                &self.bias_initializer,
+                &self.bias_regularizer,
+                &self.bias_constraint,
+            );
+            w.add(&self.bias, "bias", shape, bias)?;
+        }
+        Ok(())
+    }
+
+    fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
+        let product = ops::einsum(&self.equation, &[x, &self.kernel])?;
+        match self.bias_axes {
+            Some(_) => self.activation.call(&ops::add(&product, &self.bias)?),
+            None => self.activation.call(&product),
+        }
+    }
+
+    fn mask(&self, _: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
+    fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+}
