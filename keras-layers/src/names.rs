@@ -1,6 +1,7 @@
 //! Names that are given when none is: `dense`, `dense_1`, ... One of the few places with state of its own; as in Keras,
 //! each thread counts for itself.
 
+use keras_tensor::registry::snake_case;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -19,6 +20,15 @@ pub fn auto_name(prefix: &str) -> String {
             n => format!("{prefix}_{}", n - 1),
         }
     })
+}
+
+/// The next name for a layer of a class.
+pub(crate) fn of_class(class_name: &str) -> String {
+    match class_name {
+        // Keras exports this class under another name than its own.
+        "GroupQueryAttention" => auto_name("grouped_query_attention"),
+        other => auto_name(&snake_case(other)),
+    }
 }
 
 /// Starts counting anew, as `keras.utils.clear_session` does.

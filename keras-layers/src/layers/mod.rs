@@ -1,6 +1,7 @@
 //! The layers of Keras, a folder per family, a file per layer.
 
 mod activation;
+mod attention;
 mod core;
 mod merging;
 mod normalization;
@@ -9,6 +10,7 @@ mod reshaping;
 mod rnn;
 
 pub use activation::{ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU};
+pub use attention::{AdditiveAttention, Attention, GroupedQueryAttention, MultiHeadAttention};
 pub use core::{
     Activation, Dense, EinsumDense, Embedding, Identity, Input, InputLayer, Lambda, Masking,
     OutputShape, ReversibleEmbedding, Wrapper,
@@ -43,6 +45,7 @@ use crate::Layer;
 pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     core::TABLE,
     activation::TABLE,
+    attention::TABLE,
     merging::TABLE,
     normalization::TABLE,
     regularization::TABLE,
