@@ -82,6 +82,11 @@ pub trait Layer: Any + Send + Sync {
         None
     }
 
+    /// What its config holds of what every layer has: all of it, but for a few classes of Keras.
+    fn base_keys(&self) -> &'static [&'static str] {
+        &["name", "trainable", "dtype"]
+    }
+
     /// Whether the layer never has weights; a summary then counts it as built.
     fn is_weightless(&self) -> bool {
         false

@@ -1,7 +1,6 @@
 //! What models hold: a layer with its name, its weights and its flags.
 
-use keras_tensor::names::auto_name;
-use keras_tensor::registry::{self, Entry, Family, snake_case};
+use keras_tensor::registry::{self, Entry, Family};
 use keras_tensor::{DType, Error, Outputs, Result, Tensor, Variable, ops};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -53,7 +52,7 @@ impl LayerRef {
         let class_name = layer
             .class_name()
             .map_or_else(class_name::<L>, str::to_string);
-        let name = name.unwrap_or_else(|| auto_name(&snake_case(&class_name)));
+        let name = name.unwrap_or_else(|| names::of_class(&class_name));
         Self::from_parts(Arc::new(layer), class_name, name)
     }
 
@@ -478,6 +477,8 @@ impl LayerRef {
                 "registered_name": null,
             }),
         );
+        let written = self.0.layer.base_keys();
+        config.retain(|key, _| written.contains(&key.as_str()));
         if let Value::Object(own) = own {
             config.extend(own);
         }
@@ -500,7 +501,7 @@ impl LayerRef {
         let mut base = |key: &str| config.as_object_mut().and_then(|c| c.remove(key));
         let name = base("name")
             .and_then(|n| n.as_str().map(str::to_string))
-            .unwrap_or_else(|| auto_name(&snake_case(entry.class_name)));
+            .unwrap_or_else(|| names::of_class(entry.class_name));
         let trainable = base("trainable").and_then(|t| t.as_bool()).unwrap_or(true);
         let dtype = match base("dtype") {
             Some(Value::String(name)) => name.parse()?,

@@ -1,9 +1,20 @@
 //! Paths of weights: the names of the layers that own them, joined by `/`.
 
+use keras_tensor::names::auto_name;
+use keras_tensor::registry::snake_case;
 use std::cell::RefCell;
 
 thread_local! {
     static SCOPE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The next name for a layer of a class.
+pub(crate) fn of_class(class_name: &str) -> String {
+    match class_name {
+        // Keras exports this class under another name than its own.
+        "GroupQueryAttention" => auto_name("grouped_query_attention"),
+        other => auto_name(&snake_case(other)),
+    }
 }
 
 /// Runs `work` inside the scope of an owner: variables made there have its name in their path.

@@ -1,6 +1,7 @@
 //! The layers of Keras, a folder per family, a file per layer.
 
 mod activation;
+mod attention;
 mod convolution;
 mod core;
 mod merging;
@@ -10,6 +11,7 @@ mod reshaping;
 mod rnn;
 
 pub use activation::{ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU};
+pub use attention::{AdditiveAttention, Attention, GroupedQueryAttention, MultiHeadAttention};
 pub use convolution::{
     Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, DepthwiseConv1D,
     DepthwiseConv2D, SeparableConv1D, SeparableConv2D,
@@ -49,6 +51,7 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     core::TABLE,
     activation::TABLE,
     convolution::TABLE,
+    attention::TABLE,
     merging::TABLE,
     normalization::TABLE,
     regularization::TABLE,

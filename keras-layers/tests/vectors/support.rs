@@ -186,7 +186,14 @@ pub(crate) fn arguments<T>(
         .by_ref()
         .filter(|(name, v)| of_call(name) && !v.is_null());
     let first = positional.next();
-    let first = first.unwrap_or_else(|| named.next().unwrap().1);
+    // What a layer is called with by name alone: the query of attention, or the one argument.
+    let query = &v["kwargs"]["query"];
+    let first = match first {
+        Some(first) => first,
+        None if !query.is_null() => query,
+        None => named.next().unwrap().1,
+    };
+    let named = named.filter(|(name, _)| *name != "query");
     let mut all = Arguments::new(argument(first, of, make));
     for next in positional.filter(|v| !v.is_null()) {
         all = all.and(argument(next, of, make));

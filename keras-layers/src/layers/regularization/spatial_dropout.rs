@@ -83,6 +83,11 @@ macro_rules! spatial_dropout {
                 true
             }
 
+            // Keras's class does not take `trainable`.
+            fn base_keys(&self) -> &'static [&'static str] {
+                &["name", "dtype"]
+            }
+
             fn build(&self, _: &Dims, w: &mut Weights) -> Result<()> {
                 check_rate(self.rate)?;
                 if self.rate > 0.0 {
