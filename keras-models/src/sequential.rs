@@ -1,12 +1,15 @@
 //! A stack of layers.
 
 use keras_layers::layers::InputLayer;
-use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Weights};
+use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Symbolic, Weights};
 use keras_tensor::names::auto_name;
-use keras_tensor::{Result, Tensor};
+use keras_tensor::{Error, Result, Tensor};
+use serde_json::{Value, json};
 use std::ops::{Deref, DerefMut};
+use std::sync::OnceLock;
 
 use crate::Model;
+use crate::config::layer_json;
 
 /// Makes the list of layers that [`Sequential::new`] takes: `layers![Dense::new(3), ReLU::new()]`.
 ///
@@ -35,7 +38,7 @@ macro_rules! layers {
 /// ```
 pub struct Sequential {
     layers: Vec<LayerRef>,
-    input: Option<Dims>,
+    input: Option<LayerRef>,
     model: Model,
 }
 
@@ -74,19 +77,21 @@ impl Sequential {
 
     fn take_in(&mut self, layer: LayerRef) {
         match layer.downcast_ref::<InputLayer>() {
-            Some(input) if self.layers.is_empty() => self.input = Some(input.dims().clone()),
+            Some(_) if self.layers.is_empty() => self.input = Some(layer),
             _ => self.layers.push(layer),
         }
     }
 
     /// Makes the stack of the layers as they are now, and builds it where the input's shape is known.
     fn restack(&mut self) {
-        let known = self
-            .input
-            .clone()
-            .or_else(|| self.model.root().input_dims().cloned());
+        let given = self.input.as_ref();
+        let given = given.and_then(|l| l.downcast_ref::<InputLayer>());
+        let known = given.map(|input| input.dims().clone());
+        let known = known.or_else(|| self.model.root().input_dims().cloned());
         let stack = Stack {
+            input: self.input.clone(),
             layers: self.layers.clone(),
+            ends: OnceLock::new(),
         };
         let name = self.model.name().to_string();
         self.model.set_root(stack.name(&name));
@@ -127,12 +132,66 @@ impl From<Sequential> for LayerRef {
 /// The layer that a [`Sequential`] is.
 #[derive(Default)]
 pub(crate) struct Stack {
+    input: Option<LayerRef>,
     layers: Vec<LayerRef>,
+    /// The first and the last tensor of its graph, where each layer has one input and one output.
+    ends: OnceLock<(Symbolic, Symbolic)>,
 }
 
 impl Stack {
     pub(crate) fn layers(&self) -> &[LayerRef] {
         &self.layers
+    }
+
+    pub(crate) fn ends(&self) -> Option<&(Symbolic, Symbolic)> {
+        self.ends.get()
+    }
+
+    /// What Keras's `get_config` gives, without what every layer has.
+    pub(crate) fn to_config(&self) -> Result<Value> {
+        let begin = self.ends.get().map(|(x, _)| x);
+        let input = begin.map(Symbolic::layer).or(self.input.as_ref());
+        let layers = input.into_iter().chain(&self.layers);
+        let mut config = json!({"layers": layers.map(layer_json).collect::<Result<Value>>()?});
+        if let Some(begin) = begin {
+            config["build_input_shape"] = json!(begin.dims());
+        }
+        Ok(config)
+    }
+
+    pub(crate) fn from_config(config: &Value) -> Result<Self> {
+        // Keras 1 wrote the list of layers alone.
+        let layers = config.get("layers").unwrap_or(config);
+        let Some(layers) = layers.as_array() else {
+            return Err(Error::data(
+                "config of a sequential model",
+                "it has no layers",
+            ));
+        };
+        let mut stack = Stack::default();
+        for (i, json) in layers.iter().enumerate() {
+            let layer = LayerRef::from_json(json)?;
+            let batch_shape = &json["config"]["batch_input_shape"];
+            if layer.downcast_ref::<InputLayer>().is_some() {
+                stack.input = Some(layer);
+                continue;
+            }
+            if i == 0 && !batch_shape.is_null() {
+                let dims: Dims = serde_json::from_value(batch_shape.clone()).map_err(|e| {
+                    Error::data("batch_input_shape of the first layer", e.to_string())
+                })?;
+                let name = format!("{}_input", layer.name());
+                stack.input = Some(InputLayer::batch_shape(dims).name(&name).into());
+            }
+            stack.layers.push(layer);
+        }
+        Ok(stack)
+    }
+
+    /// The shape of the input, if the first layer or the file tells.
+    pub(crate) fn input_dims(&self) -> Option<&Dims> {
+        let input = self.input.as_ref()?.downcast_ref::<InputLayer>()?;
+        Some(input.dims())
     }
 }
 
@@ -141,12 +200,25 @@ impl Layer for Stack {
         Some("Sequential")
     }
 
+    fn module(&self) -> &'static str {
+        "keras"
+    }
+
+    fn autocasts(&self) -> bool {
+        false
+    }
+
     fn build(&self, input: &Dims, weights: &mut Weights) -> Result<()> {
-        let mut dims = input.clone();
+        let begin = match &self.input {
+            Some(layer) => Symbolic::input(layer)?,
+            None => InputLayer::batch_shape(input).symbolic(),
+        };
+        let mut x = begin.clone();
         for layer in &self.layers {
-            dims = layer.output_dims(&dims)?;
+            x = layer.on(&x)?;
             weights.layer(layer);
         }
+        let _ = self.ends.set((begin, x));
         Ok(())
     }
 

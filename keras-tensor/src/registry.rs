@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{Error, Result};
 
@@ -22,7 +22,7 @@ pub struct Entry<T: ?Sized + 'static> {
     /// Makes it from its config.
     pub load: fn(&Value) -> Result<Arc<T>>,
     /// Its config, if the value is of this class.
-    pub save: fn(&T) -> Option<Value>,
+    pub save: fn(&T) -> Option<Result<Value>>,
 }
 
 /// A trait whose implementations Keras knows by name.
@@ -51,8 +51,12 @@ pub fn from_config<C: DeserializeOwned>(class_name: &str, config: &Value) -> Res
 }
 
 /// The config of a value if it is a `C`; used by the tables.
-pub fn to_config<C: Serialize + 'static>(value: &dyn Any) -> Option<Value> {
-    serde_json::to_value(value.downcast_ref::<C>()?).ok()
+pub fn to_config<C: Serialize + 'static>(value: &dyn Any) -> Option<Result<Value>> {
+    let config = serde_json::to_value(value.downcast_ref::<C>()?);
+    Some(config.map_err(|e| Error::Format {
+        what: format!("config of {}", std::any::type_name::<C>()),
+        problem: e.to_string(),
+    }))
 }
 
 /// A member of a family, given as a value or by name.
@@ -95,7 +99,7 @@ impl<T: ?Sized + Family> Setting<T> {
                 let mut object = Map::new();
                 object.insert("module".into(), T::MODULE.into());
                 object.insert("class_name".into(), entry.class_name.into());
-                object.insert("config".into(), config);
+                object.insert("config".into(), config?);
                 object.insert("registered_name".into(), Value::Null);
                 return Ok(Value::Object(object));
             }
@@ -130,8 +134,23 @@ impl<T: ?Sized + Family> Setting<T> {
     }
 }
 
-fn entries<T: ?Sized + Family>() -> impl Iterator<Item = &'static Entry<T>> {
-    T::tables().iter().flat_map(|t| t.iter())
+/// Tables that other crates add to a family.
+static ADDED: RwLock<Vec<&'static (dyn Any + Send + Sync)>> = RwLock::new(Vec::new());
+
+/// Adds members to a family for the rest of the process; those that stand in its own tables go first.
+pub fn register<T: ?Sized + Family>(table: &'static [Entry<T>]) {
+    let mut added = ADDED.write().unwrap_or_else(PoisonError::into_inner);
+    added.push(Box::leak(Box::new(table)));
+}
+
+/// All members of a family.
+pub fn entries<T: ?Sized + Family>() -> impl Iterator<Item = &'static Entry<T>> {
+    let added = ADDED.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let added = added
+        .into_iter()
+        .filter_map(|t| t.downcast_ref::<&[Entry<T>]>());
+    let added = added.flat_map(|t| t.iter());
+    T::tables().iter().flat_map(|t| t.iter()).chain(added)
 }
 
 /// The entry that a string names: the class name, its snake case, or an alias, capitals aside.

@@ -82,6 +82,10 @@ impl BatchNormalization {
 }
 
 impl Layer for BatchNormalization {
+    fn takes_mask(&self) -> bool {
+        true
+    }
+
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
         let features = input.axis(self.axis)?;
         if self.scale {
