@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn shapes_that_do_not_fit_name_the_layer() {
-        let x = InputLayer::new([None, 4]).symbolic();
+        let x = InputLayer::new([None, Some(4)]).symbolic();
         let layer = Dense::new(3).name("head");
         layer.on(&x).unwrap();
         let y = InputLayer::new([5]).symbolic();

@@ -14,7 +14,7 @@ impl Functional {
     pub(crate) fn to_config(&self) -> Result<Value> {
         let layers = self.graph.layers.iter().map(|layer| {
             let mut json = layer_json(layer)?;
-            let nodes = self.graph.nodes_of(layer).into_iter();
+            let nodes = self.graph.nodes_of(layer).iter();
             let nodes = nodes.filter_map(|node| self.node_json(node).transpose());
             json["name"] = layer.name().into();
             json["inbound_nodes"] = nodes.collect::<Result<_>>()?;
@@ -55,7 +55,7 @@ impl Functional {
     /// Which call of its layer, among those of this graph, makes a tensor.
     fn number(&self, x: &Symbolic) -> usize {
         let nodes = self.graph.nodes_of(x.layer());
-        let same = |n: &&Arc<Node>| Arc::ptr_eq(n, x.node());
+        let same = |n: &Arc<Node>| Arc::ptr_eq(n, x.node());
         nodes.iter().position(same).unwrap_or(0)
     }
 

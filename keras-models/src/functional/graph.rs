@@ -19,6 +19,8 @@ pub(crate) struct Graph {
     pub(crate) levels: Vec<Vec<Arc<Node>>>,
     /// The layers and operations, the deepest first.
     pub(crate) layers: Vec<LayerRef>,
+    /// The calls of each layer.
+    calls: HashMap<usize, Vec<Arc<Node>>>,
 }
 
 impl Graph {
@@ -40,9 +42,16 @@ impl Graph {
             levels.entry(depth).or_default().push(node);
         }
         layers.sort_by_key(|l| std::cmp::Reverse(l.depth));
+        let mut calls: HashMap<usize, Vec<Arc<Node>>> = HashMap::new();
+        for node in levels.values().flatten() {
+            let of_layer = calls.entry(node.layer().id()).or_default();
+            of_layer.push(node.clone());
+            of_layer.sort_by_key(|n| n.index());
+        }
         let graph = Graph {
             levels: levels.into_values().rev().collect(),
             layers: layers.into_iter().map(|l| l.layer).collect(),
+            calls,
         };
         graph.check(inputs)?;
         Ok(graph)
@@ -54,10 +63,15 @@ impl Graph {
     }
 
     /// The calls of a layer that belong to the graph, in the layer's order.
-    pub(crate) fn nodes_of(&self, layer: &LayerRef) -> Vec<&Arc<Node>> {
-        let mut nodes: Vec<_> = self.nodes().filter(|n| n.layer().is(layer)).collect();
-        nodes.sort_by_key(|n| n.index());
-        nodes
+    pub(crate) fn nodes_of(&self, layer: &LayerRef) -> &[Arc<Node>] {
+        self.calls.get(&layer.id()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether each layer is called once, and on what the one before it made.
+    pub(crate) fn is_chain(&self) -> bool {
+        let single =
+            |level: &Vec<Arc<Node>>| matches!(&level[..], [node] if node.inputs().count() < 2);
+        self.levels.iter().all(single) && self.layers.iter().all(|l| self.nodes_of(l).len() < 2)
     }
 
     fn check(&self, inputs: &[Symbolic]) -> Result<()> {

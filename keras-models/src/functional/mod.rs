@@ -12,7 +12,7 @@ pub use structure::Structure;
 
 use keras_layers::{Argument, Arguments, Call, Dims, Layer, LayerExt, LayerRef, Symbolic, Weights};
 use keras_tensor::names::auto_name;
-use keras_tensor::{DType, Error, Outputs, Result, Tensor, ops};
+use keras_tensor::{Error, Outputs, Result, Tensor, ops};
 
 use crate::Model;
 use plan::Plan;
