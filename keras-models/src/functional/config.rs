@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Functional, Structure};
 use crate::config::layer_json;
+use crate::sequential::Stack;
 
 impl Functional {
     /// What Keras's `get_config` gives, without name and `trainable`.
@@ -78,36 +79,37 @@ impl Functional {
     /// Makes the layers of a config anew and calls them as it says.
     pub(crate) fn from_config(config: &Value) -> Result<Self> {
         let mut loading = Loading::default();
-        let layers = config["layers"]
-            .as_array()
-            .ok_or_else(|| broken("it has no layers"))?;
+        let layers = config["layers"].as_array();
         let mut waiting = Vec::new();
-        for json in layers {
+        for json in layers.ok_or_else(|| broken("it has no layers"))? {
             let layer = LayerRef::from_json(json)?;
             let name = json["name"].as_str().unwrap_or(layer.name()).to_string();
-            let nodes = json["inbound_nodes"]
-                .as_array()
-                .map_or(&[][..], Vec::as_slice);
+            let nodes = json["inbound_nodes"].as_array();
+            let nodes = nodes.map_or(&[][..], Vec::as_slice);
+            loading.keras2 |= nodes.first().is_some_and(Value::is_array);
             let known = match nodes {
                 [] => vec![vec![Symbolic::input(&layer)?]],
                 _ => Vec::new(),
             };
-            loading.made.insert(name.clone(), known);
-            // The modules of Keras 3's objects are in the file, those of Keras 2's are not.
-            let is_model = super::of(&layer).is_some();
-            waiting.push((name, layer, nodes, is_model));
+            let made = Made {
+                layer,
+                calls: known,
+            };
+            loading.made.insert(name.clone(), made);
+            waiting.push((name, nodes));
         }
         // A layer can be called on what a later one makes, so we go round until every call has what it needs.
         loop {
             let (mut left, mut progress) = (false, false);
-            for (name, layer, nodes, _) in &mut waiting {
+            for (name, nodes) in &mut waiting {
                 while let [next, rest @ ..] = *nodes {
                     let Some(arguments) = loading.arguments(next)? else {
                         left = true;
                         break;
                     };
-                    let outputs = layer.on_many(arguments)?;
-                    loading.made.entry(name.clone()).or_default().push(outputs);
+                    if let Some(made) = loading.made.get_mut(name) {
+                        made.calls.push(made.layer.on_many(arguments)?);
+                    }
                     (*nodes, progress) = (rest, true);
                 }
             }
@@ -117,12 +119,7 @@ impl Functional {
                 (true, false) => return Err(broken("it has loops, or calls on nothing")),
             }
         }
-        let models: Vec<&str> = waiting
-            .iter()
-            .filter(|w| w.3)
-            .map(|w| w.0.as_str())
-            .collect();
-        let ends = |key: &str| loading.ends(&config[key], &models);
+        let ends = |key: &str| loading.ends(&config[key]);
         Functional::new(ends("input_layers")?, ends("output_layers")?)
     }
 }
@@ -131,21 +128,35 @@ fn broken(problem: &str) -> Error {
     Error::data("config of a functional model", problem)
 }
 
-/// The outputs of the calls so far, by the name of the layer.
+/// A layer of the config, and the outputs of its calls so far.
+struct Made {
+    layer: LayerRef,
+    calls: Vec<Vec<Symbolic>>,
+}
+
 #[derive(Default)]
 struct Loading {
-    made: HashMap<String, Vec<Vec<Symbolic>>>,
+    made: HashMap<String, Made>,
+    keras2: bool,
 }
 
 impl Loading {
-    fn tensor(&self, history: &Value) -> Result<Option<&Symbolic>> {
+    /// The tensor of `[layer, call, output]`, if it is made already.
+    fn tensor(&self, history: &Value, is_end: bool) -> Result<Option<&Symbolic>> {
         let name = history[0].as_str().unwrap_or_default();
         let (Some(call), Some(output)) = (history[1].as_u64(), history[2].as_u64()) else {
             return Err(broken(&format!("{history} names no tensor")));
         };
-        let calls = self.made.get(name);
-        let calls = calls.ok_or_else(|| broken(&format!("there is no layer {name:?}")))?;
-        let Some(outputs) = calls.get(call as usize) else {
+        let made = self.made.get(name);
+        let made = made.ok_or_else(|| broken(&format!("there is no layer {name:?}")))?;
+        // A model's own graph counts as its first call: in Keras 2 everywhere, in Keras 3 at the ends.
+        let is_functional = super::of(&made.layer).is_some();
+        let counted = match self.keras2 {
+            true => is_functional || made.layer.downcast_ref::<Stack>().is_some(),
+            false => is_functional && is_end,
+        };
+        let call = call.saturating_sub(u64::from(counted));
+        let Some(outputs) = made.calls.get(call as usize) else {
             return Ok(None);
         };
         let found = outputs.get(output as usize);
@@ -157,7 +168,7 @@ impl Loading {
     fn arguments(&self, node: &Value) -> Result<Option<Arguments<Symbolic>>> {
         match node {
             Value::Object(node) => self.keras3(node),
-            Value::Array(node) => super::legacy::arguments(node, &|h| self.tensor(h)),
+            Value::Array(node) => super::legacy::arguments(node, &|h| self.tensor(h, false)),
             other => Err(broken(&format!("{other} is no call"))),
         }
     }
@@ -194,7 +205,7 @@ impl Loading {
 
     fn argument(&self, value: &Value) -> Result<Option<Argument<Symbolic>>> {
         let is_tensor = |v: &Value| v["class_name"] == "__keras_tensor__";
-        let one = |v: &Value| self.tensor(&v["config"]["keras_history"]);
+        let one = |v: &Value| self.tensor(&v["config"]["keras_history"], false);
         if is_tensor(value) {
             return Ok(one(value)?.map(Argument::from));
         }
@@ -208,16 +219,10 @@ impl Loading {
         }
     }
 
-    fn ends(&self, ends: &Value, models: &[&str]) -> Result<Structure<Symbolic>> {
+    fn ends(&self, ends: &Value) -> Result<Structure<Symbolic>> {
         let one = |end: &Value| {
-            let mut end = end.clone();
-            if let (Some(name), Some(call)) = (end[0].as_str(), end[1].as_u64())
-                && models.contains(&name)
-            {
-                end[1] = call.saturating_sub(1).into();
-            }
             let missing = || broken(&format!("nothing makes {end}"));
-            self.tensor(&end)?.cloned().ok_or_else(missing)
+            self.tensor(end, true)?.cloned().ok_or_else(missing)
         };
         match ends {
             Value::Array(end) if end.first().is_some_and(Value::is_string) => {
