@@ -82,6 +82,11 @@ pub trait Layer: Any + Send + Sync {
         None
     }
 
+    /// Keras's module of the class, for configs.
+    fn module(&self) -> &'static str {
+        "keras.layers"
+    }
+
     /// What its config holds of what every layer has: all of it, but for a few classes of Keras.
     fn base_keys(&self) -> &'static [&'static str] {
         &["name", "trainable", "dtype"]

@@ -1,6 +1,6 @@
 //! What models hold: a layer with its name, its weights and its flags.
 
-use keras_tensor::registry::{self, Entry, Family};
+use keras_tensor::registry::{Entry, Family};
 use keras_tensor::{DType, Error, Outputs, Result, Tensor, Variable, ops};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::layers::RnnCell;
-use crate::{Arguments, Call, Dims, Layer, WeightInfo, Weights, infer, layers, names};
+use crate::{Arguments, Call, Dims, Layer, Place, WeightInfo, Weights, infer, layers, names};
 
 /// A layer in use. Clones are the same layer.
 ///
@@ -338,6 +338,18 @@ impl LayerRef {
         self.0.built.get().map_or(&[], |b| &b.owned.layers)
     }
 
+    /// The layers that this layer holds, with the places where it keeps them.
+    pub fn children_in_places(&self) -> impl Iterator<Item = (&Place, &LayerRef)> {
+        let places = self.0.built.get().map_or(&[][..], |b| &b.owned.places);
+        places.iter().zip(self.children())
+    }
+
+    /// The weights that this layer itself lists, the trainable ones first; those of held layers are theirs.
+    pub fn own_weights(&self) -> Vec<Variable> {
+        let built = self.0.built.get();
+        built.map_or_else(Vec::new, |b| b.owned.listed().cloned().collect())
+    }
+
     /// Visits every weight, those of held layers after one's own; a layer that stands in two places is visited once.
     pub fn visit_weights(&self, visit: &mut dyn FnMut(&WeightInfo)) {
         self.visit(&mut Vec::new(), &mut |owned| {
@@ -365,13 +377,7 @@ impl LayerRef {
         let mut adopted: Vec<Variable> = Vec::new();
         self.visit(&mut Vec::new(), &mut |owned| {
             let is_new = |v: &&Variable| !adopted.iter().any(|a| a.is(v));
-            let own = owned.weights.iter().map(|w| &w.variable).filter(is_new);
-            let listed: Vec<&Variable> = owned.adopted.iter().chain(own).collect();
-            let of = |trainable: bool| {
-                let fits = move |v: &&&Variable| v.declared_trainable() == trainable;
-                listed.iter().filter(fits).map(|v| (*v).clone())
-            };
-            all.extend(of(true).chain(of(false)));
+            all.extend(owned.listed().filter(is_new).cloned());
             adopted.extend(owned.adopted.iter().cloned());
         });
         all
@@ -452,19 +458,17 @@ impl LayerRef {
     /// # Errors
     /// A class that no table holds.
     pub fn to_json(&self) -> Result<Value> {
-        let own = layers::TABLES
-            .iter()
-            .flat_map(|t| t.iter())
-            .find_map(|e| (e.save)(&*self.0.layer))
-            .ok_or_else(|| {
-                Error::data(
-                    format!("layer `{}`", self.name()),
-                    format!(
-                        "its class {} is in no table, so it has no config; derive Serialize and Deserialize for it and register it",
-                        self.class_name()
-                    ),
-                )
-            })?;
+        let (own, registered_name) = layers::config_of(&*self.0.layer).ok_or_else(|| {
+            Error::data(
+                format!("layer `{}`", self.name()),
+                format!(
+                    "its class {} is in no table, so it has no config; derive Serialize and Deserialize for it and register it",
+                    self.class_name()
+                ),
+            )
+        })?;
+        // What is known by its class name alone is a class of Keras.
+        let registered_name = registered_name.filter(|name| name.contains('>'));
         let mut config = Map::new();
         config.insert("name".into(), self.name().into());
         config.insert("trainable".into(), self.trainable().into());
@@ -483,10 +487,10 @@ impl LayerRef {
             config.extend(own);
         }
         Ok(json!({
-            "module": "keras.layers",
+            "module": registered_name.is_none().then(|| self.0.layer.module()),
             "class_name": self.class_name(),
             "config": config,
-            "registered_name": null,
+            "registered_name": registered_name,
         }))
     }
 
@@ -496,7 +500,8 @@ impl LayerRef {
     /// An unknown class, or a config that does not fit it.
     pub fn from_json(json: &Value) -> Result<Self> {
         let class_name = json["class_name"].as_str().unwrap_or_default();
-        let entry = registry::by_name::<dyn Layer>(class_name)?;
+        let registered_name = json["registered_name"].as_str().unwrap_or_default();
+        let entry = layers::entry_of(class_name, registered_name)?;
         let mut config = json["config"].clone();
         let mut base = |key: &str| config.as_object_mut().and_then(|c| c.remove(key));
         let name = base("name")

@@ -32,4 +32,4 @@ pub use dims::Dims;
 pub use layer::{Call, Layer};
 pub use layer_ref::{LayerExt, LayerRef};
 pub use sizes::Sizes;
-pub use weight::{Declare, Seed, Weight, WeightInfo, Weights};
+pub use weight::{Declare, Place, Seed, Weight, WeightInfo, Weights};

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod callbacks;
+mod config;
 mod logs;
 mod model;
 mod sequential;

@@ -3,8 +3,12 @@
 use keras_layers::layers::InputLayer;
 use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Weights};
 use keras_tensor::names::auto_name;
+use keras_tensor::registry::Entry;
 use keras_tensor::{Result, Tensor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use std::ops::{Deref, DerefMut};
+use std::sync::OnceLock;
 
 use crate::Model;
 
@@ -35,7 +39,7 @@ macro_rules! layers {
 /// ```
 pub struct Sequential {
     layers: Vec<LayerRef>,
-    input: Option<Dims>,
+    input: Option<LayerRef>,
     model: Model,
 }
 
@@ -47,6 +51,7 @@ impl Sequential {
 
     /// A model of these layers under a name.
     pub fn named(name: &str, layers: impl IntoIterator<Item = LayerRef>) -> Self {
+        register();
         let mut sequential = Sequential {
             layers: Vec::new(),
             input: None,
@@ -74,20 +79,21 @@ impl Sequential {
 
     fn take_in(&mut self, layer: LayerRef) {
         match layer.downcast_ref::<InputLayer>() {
-            Some(input) if self.layers.is_empty() => self.input = Some(input.dims().clone()),
+            Some(_) if self.layers.is_empty() => self.input = Some(layer),
             _ => self.layers.push(layer),
         }
     }
 
     /// Makes the stack of the layers as they are now, and builds it where the input's shape is known.
     fn restack(&mut self) {
-        let known = self
-            .input
-            .clone()
-            .or_else(|| self.model.root().input_dims().cloned());
         let stack = Stack {
             layers: self.layers.clone(),
+            input: self.input.clone(),
+            ..Stack::default()
         };
+        let known = stack
+            .input_dims()
+            .or_else(|| self.model.root().input_dims().cloned());
         let name = self.model.name().to_string();
         self.model.set_root(stack.name(&name));
         if let Some(dims) = known
@@ -128,11 +134,103 @@ impl From<Sequential> for LayerRef {
 #[derive(Default)]
 pub(crate) struct Stack {
     layers: Vec<LayerRef>,
+    input: Option<LayerRef>,
+    /// The shape of input that it was built for.
+    built_for: OnceLock<Dims>,
+}
+
+/// Makes stacks known to configs.
+pub(crate) fn register() {
+    static SEQUENTIAL: Entry<dyn Layer> = keras_layers::layers::entry::<Stack>("Sequential");
+    keras_layers::layers::register("Sequential", &SEQUENTIAL);
+}
+
+/// What Keras's config of a Sequential holds besides what every layer has.
+#[derive(Serialize, Deserialize)]
+struct Config {
+    layers: Vec<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    build_input_shape: Option<Dims>,
 }
 
 impl Stack {
     pub(crate) fn layers(&self) -> &[LayerRef] {
         &self.layers
+    }
+
+    /// The shape that the first layer or the config tells.
+    pub(crate) fn input_dims(&self) -> Option<Dims> {
+        let told = self.input.as_ref()?.downcast_ref::<InputLayer>()?;
+        Some(told.dims().clone())
+    }
+
+    fn config(&self) -> Result<Config> {
+        let dims = self.input_dims().or_else(|| self.built_for.get().cloned());
+        let input = match (&self.input, &dims) {
+            (Some(input), _) => Some(input.clone()),
+            // Keras puts one in front when it builds.
+            (None, Some(dims)) => Some(InputLayer::batch_shape(dims.clone()).name("input_layer")),
+            (None, None) => None,
+        };
+        let input = input.map(|i| input_json(&i)).transpose()?;
+        let layers = self.layers.iter().map(LayerRef::to_json);
+        Ok(Config {
+            layers: input
+                .into_iter()
+                .map(Ok)
+                .chain(layers)
+                .collect::<Result<_>>()?,
+            build_input_shape: dims,
+        })
+    }
+
+    fn of_config(config: &Config) -> Result<Self> {
+        let mut stack = Stack::default();
+        for json in &config.layers {
+            let layer = LayerRef::from_json(json)?;
+            if layer.downcast_ref::<InputLayer>().is_some() && stack.layers.is_empty() {
+                stack.input = Some(layer);
+            } else {
+                stack.layers.push(layer);
+            }
+        }
+        if let (None, Some(dims)) = (&stack.input, &config.build_input_shape) {
+            stack.input = Some(InputLayer::batch_shape(dims.clone()).name("input_layer"));
+        }
+        Ok(stack)
+    }
+}
+
+/// An input layer as Keras writes it: its dtype is a plain name.
+fn input_json(input: &LayerRef) -> Result<Value> {
+    let mut json = input.to_json()?;
+    let layer = input.downcast_ref::<InputLayer>().map(InputLayer::dims);
+    let dtype = json["config"]["dtype"]
+        .as_str()
+        .unwrap_or("float32")
+        .to_string();
+    json["config"] = serde_json::json!({
+        "batch_shape": layer,
+        "dtype": dtype,
+        "sparse": false,
+        "ragged": false,
+        "name": input.name(),
+        "optional": false,
+    });
+    Ok(json)
+}
+
+impl Serialize for Stack {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        self.config()
+            .map_err(serde::ser::Error::custom)?
+            .serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stack {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        Stack::of_config(&Config::deserialize(d)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -141,12 +239,17 @@ impl Layer for Stack {
         Some("Sequential")
     }
 
+    fn module(&self) -> &'static str {
+        "keras"
+    }
+
     fn build(&self, input: &Dims, weights: &mut Weights) -> Result<()> {
         let mut dims = input.clone();
         for layer in &self.layers {
             dims = layer.output_dims(&dims)?;
             weights.layer(layer);
         }
+        let _ = self.built_for.set(input.clone().any_batch());
         Ok(())
     }
 

@@ -275,6 +275,14 @@ macro_rules! family {
                 self.0.resolve()
             }
 
+            /// The name, where it was given by name.
+            pub fn given_name(&self) -> Option<&str> {
+                match &self.0 {
+                    $crate::registry::Setting::Named(name) => Some(name),
+                    $crate::registry::Setting::Value(_) => None,
+                }
+            }
+
             /// As Keras writes it to a config.
             ///
             /// # Errors
