@@ -1,6 +1,72 @@
 //! Keras's file formats, each in a module of its own: `.keras`, `.weights.h5` and legacy `.h5`, TensorFlow checkpoints,
 //! SavedModel, safetensors, npz, ONNX, and config JSON.
 //!
-//! Nothing in a file is ever executed or opened as a path. This crate holds no format yet.
+//! Nothing in a file is ever executed or opened as a path, and sizes are compared with what is stored before memory is
+//! taken ([`Limits`]). Files are written atomically.
 
 #![forbid(unsafe_code)]
+
+pub mod atomic;
+mod bytes;
+#[cfg(feature = "hdf5")]
+mod config;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
+#[cfg(feature = "hdf5")]
+mod keras_file;
+mod kind;
+mod limits;
+#[cfg(feature = "hdf5")]
+mod model;
+#[cfg(feature = "hdf5")]
+mod weights;
+
+pub use limits::Limits;
+#[cfg(feature = "hdf5")]
+pub use model::{Load, Loaded, load_model, load_weights, save_model, save_weights};
+
+use keras_tensor::{Error, Result};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+/// A file that is not larger than the limits allow and seems to be of the kind that is wanted.
+pub(crate) fn open_file(path: &Path, limits: &Limits, wanted: &str) -> Result<File> {
+    let what = path.display().to_string();
+    if path.is_dir() {
+        let kind = kind::of_file(path).unwrap_or("a folder");
+        return Err(limits::format_error(
+            what,
+            format!("it is {kind}; wanted {wanted}"),
+        ));
+    }
+    let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let size = file.metadata().map_err(|e| Error::io(path, e))?.len();
+    limits.check_bytes(&what, size, size)?;
+    let mut start = Vec::new();
+    let read = file.by_ref().take(512).read_to_end(&mut start);
+    read.and_then(|_| file.rewind())
+        .map_err(|e| Error::io(path, e))?;
+    match kind::of_bytes(&start) {
+        Some(kind) if kind != wanted => Err(limits::format_error(
+            what,
+            format!("it seems to be {kind}; wanted {wanted}"),
+        )),
+        _ => Ok(file),
+    }
+}
+
+/// The bytes of a file that is not larger than the limits allow.
+pub(crate) fn read_file(path: &Path, limits: &Limits, wanted: &str) -> Result<Vec<u8>> {
+    let file = open_file(path, limits, wanted)?;
+    let size = file.metadata().map_err(|e| Error::io(path, e))?.len() as usize;
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(size)
+        .map_err(|_| Error::OutOfMemory { asked: size })?;
+    // A file may grow while it is read, and a device has no size.
+    file.take(limits.bytes)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::io(path, e))?;
+    Ok(bytes)
+}

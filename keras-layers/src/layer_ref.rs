@@ -14,8 +14,8 @@ use crate::layers::RnnCell;
 use crate::operations::Operation;
 use crate::symbolic::{self, Nodes};
 use crate::{
-    Argument, Arguments, Call, Dims, Layer, Spec, Symbolic, WeightInfo, Weights, infer, layers,
-    names,
+    Argument, Arguments, Call, Dims, Layer, Place, Spec, Symbolic, WeightInfo, Weights, infer,
+    layers, names,
 };
 
 /// A layer in use. Clones are the same layer.
@@ -396,6 +396,18 @@ impl LayerRef {
         self.0.built.get().map_or(&[], |b| &b.owned.layers)
     }
 
+    /// The layers that this layer holds, with the places where it keeps them.
+    pub fn children_in_places(&self) -> impl Iterator<Item = (&Place, &LayerRef)> {
+        let places = self.0.built.get().map_or(&[][..], |b| &b.owned.places);
+        places.iter().zip(self.children())
+    }
+
+    /// The weights that this layer itself lists, the trainable ones first; those of held layers are theirs.
+    pub fn own_weights(&self) -> Vec<Variable> {
+        let built = self.0.built.get();
+        built.map_or_else(Vec::new, |b| b.owned.listed().cloned().collect())
+    }
+
     /// Visits every weight, those of held layers after one's own; a layer that stands in two places is visited once.
     pub fn visit_weights(&self, visit: &mut dyn FnMut(&WeightInfo)) {
         self.visit(&mut Vec::new(), &mut |owned| {
@@ -423,13 +435,7 @@ impl LayerRef {
         let mut adopted: Vec<Variable> = Vec::new();
         self.visit(&mut Vec::new(), &mut |owned| {
             let is_new = |v: &&Variable| !adopted.iter().any(|a| a.is(v));
-            let own = owned.weights.iter().map(|w| &w.variable).filter(is_new);
-            let listed: Vec<&Variable> = owned.adopted.iter().chain(own).collect();
-            let of = |trainable: bool| {
-                let fits = move |v: &&&Variable| v.declared_trainable() == trainable;
-                listed.iter().filter(fits).map(|v| (*v).clone())
-            };
-            all.extend(of(true).chain(of(false)));
+            all.extend(owned.listed().filter(is_new).cloned());
             adopted.extend(owned.adopted.iter().cloned());
         });
         all
@@ -513,17 +519,15 @@ impl LayerRef {
         if let Some(operation) = self.downcast_ref::<Operation>() {
             return Ok(operation.to_json(self.name()));
         }
-        let own = registry::entries::<dyn Layer>()
-            .find_map(|e| (e.save)(&*self.0.layer))
-            .unwrap_or_else(|| {
-                Err(Error::data(
-                    format!("layer `{}`", self.name()),
-                    format!(
-                        "its class {} is in no table, so it has no config; derive Serialize and Deserialize for it and register it",
-                        self.class_name()
-                    ),
-                ))
-            })?;
+        let saved = registry::save::<dyn Layer>(&*self.0.layer).ok_or_else(|| {
+            Error::data(
+                format!("layer `{}`", self.name()),
+                format!(
+                    "its class {} is in no table, so it has no config; derive Serialize and Deserialize for it and register it",
+                    self.class_name()
+                ),
+            )
+        })?;
         let mut config = Map::new();
         config.insert("name".into(), self.name().into());
         config.insert("trainable".into(), self.trainable().into());
@@ -538,17 +542,18 @@ impl LayerRef {
         );
         let written = self.0.layer.base_keys();
         config.retain(|key, _| written.contains(&key.as_str()));
-        if let Value::Object(own) = own {
+        if let Value::Object(own) = saved.config? {
             config.extend(own);
         }
-        // Keras tells the name of classes that it does not export.
+        // Keras tells the name of classes that it does not export, and no module of those that users registered.
         let module = self.0.layer.module();
         let hidden = module.starts_with("keras.src.");
+        let registered_name = saved.registered_name.as_deref();
         Ok(json!({
-            "module": module,
+            "module": registered_name.is_none().then_some(module),
             "class_name": self.class_name(),
             "config": config,
-            "registered_name": hidden.then(|| self.class_name()),
+            "registered_name": registered_name.or(hidden.then_some(self.class_name())),
         }))
     }
 
@@ -561,7 +566,8 @@ impl LayerRef {
             return Ok(operation);
         }
         let class_name = json["class_name"].as_str().unwrap_or_default();
-        let entry = registry::by_name::<dyn Layer>(class_name)?;
+        let registered_name = json["registered_name"].as_str().unwrap_or_default();
+        let entry = registry::find::<dyn Layer>(class_name, registered_name)?;
         let config = &json["config"];
         let base = |key: &str| config.get(key);
         let name = base("name")

@@ -35,4 +35,4 @@ pub use layer::{Call, Layer};
 pub use layer_ref::{LayerExt, LayerRef};
 pub use sizes::Sizes;
 pub use symbolic::{Node, Spec, Symbolic};
-pub use weight::{Declare, Seed, Weight, WeightInfo, Weights};
+pub use weight::{Declare, Place, Seed, Weight, WeightInfo, Weights};

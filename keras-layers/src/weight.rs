@@ -144,12 +144,23 @@ pub struct WeightInfo {
     pub constraint: Option<Arc<dyn Constrain>>,
 }
 
+/// Where a layer keeps another one, under the names of Keras's class; the paths of weights in files are made of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a field: `cell`, `forward_layer`.
+    Field(Cow<'static, str>),
+    /// In a list that is kept in a field, each layer at the next place: `layers`, `cells`.
+    List(Cow<'static, str>),
+}
+
 /// What a layer owns, in the order of declaration: the one source for variables, counts, summaries, files and freezing.
 pub struct Weights {
     pub(crate) weights: Vec<WeightInfo>,
     /// State that is saved for resuming and is no weight: the counters of random generators.
     pub(crate) states: Vec<Variable>,
     pub(crate) layers: Vec<LayerRef>,
+    /// Where each of the layers stands.
+    pub(crate) places: Vec<Place>,
     /// Weights of held layers that stand in this layer's place in lists.
     pub(crate) adopted: Vec<Variable>,
     dtype: DType,
@@ -161,9 +172,20 @@ impl Weights {
             weights: Vec::new(),
             states: Vec::new(),
             layers: Vec::new(),
+            places: Vec::new(),
             adopted: Vec::new(),
             dtype,
         }
+    }
+
+    /// The layer's own weights and those that it adopted, the trainable ones first.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &Variable> {
+        let all = || {
+            let own = self.weights.iter().map(|w| &w.variable);
+            self.adopted.iter().chain(own)
+        };
+        let frozen = all().filter(|v| !v.declared_trainable());
+        all().filter(|v| v.declared_trainable()).chain(frozen)
     }
 
     /// The dtype of the layer that is built.
@@ -227,8 +249,22 @@ impl Weights {
         self.adopted.push(weight.clone());
     }
 
-    /// Declares a layer that this layer calls.
+    /// Declares a layer that this layer calls: the next one of its list `layers`.
     pub fn layer(&mut self, layer: &LayerRef) {
+        self.layer_in("layers", layer);
+    }
+
+    /// Declares a layer that this layer calls: the next one of a list that it keeps in a field of this name.
+    pub fn layer_in(&mut self, list: impl Into<Cow<'static, str>>, layer: &LayerRef) {
         self.layers.push(layer.clone());
+        self.places.push(Place::List(list.into()));
+    }
+
+    /// Declares a layer that this layer calls and keeps in a field of this name.
+    ///
+    /// Files find the layer by the name that Keras's class gives to the field, as in `self.dense1 = Dense(64)`.
+    pub fn layer_as(&mut self, field: impl Into<Cow<'static, str>>, layer: &LayerRef) {
+        self.layers.push(layer.clone());
+        self.places.push(Place::Field(field.into()));
     }
 }

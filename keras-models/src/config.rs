@@ -1,41 +1,40 @@
 //! Models as configs: JSON in Keras's words.
 
 use keras_layers::{Layer, LayerRef};
-use keras_tensor::Result;
+use keras_metrics::losses::Loss;
+use keras_metrics::metrics::{Metric, MetricSetting};
+use keras_optimizers::Optimizer;
 use keras_tensor::registry::{self, Entry};
+use keras_tensor::{Error, Result};
 use serde_json::{Value, json};
 use std::any::Any;
 use std::sync::{Arc, Once};
 
-use crate::Model;
 use crate::functional::{self, Functional};
 use crate::sequential::Stack;
-
-static TABLE: &[Entry<dyn Layer>] = &[
-    Entry {
-        class_name: "Functional",
-        aliases: &["model"],
-        load: |config| Ok(Arc::new(Functional::from_config(config)?)),
-        save: |layer| {
-            let functional = (layer as &dyn Any).downcast_ref::<Functional>()?;
-            Some(functional.to_config())
-        },
-    },
-    Entry {
-        class_name: "Sequential",
-        aliases: &[],
-        load: |config| Ok(Arc::new(Stack::from_config(config)?)),
-        save: |layer| {
-            let stack = (layer as &dyn Any).downcast_ref::<Stack>()?;
-            Some(stack.to_config())
-        },
-    },
-];
+use crate::{Compile, Model};
 
 /// Makes models known among the layers, so that configs can hold them.
 pub(crate) fn register() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| registry::register::<dyn Layer>(TABLE));
+    ONCE.call_once(|| {
+        registry::register::<dyn Layer>("Functional", |class_name| Entry {
+            class_name,
+            aliases: &["model"],
+            load: |config| Ok(Arc::new(Functional::from_config(config)?)),
+            save: |layer| Some(downcast::<Functional>(layer)?.to_config()),
+        });
+        registry::register::<dyn Layer>("Sequential", |class_name| Entry {
+            class_name,
+            aliases: &[],
+            load: |config| Ok(Arc::new(Stack::from_config(config)?)),
+            save: |layer| Some(downcast::<Stack>(layer)?.to_config()),
+        });
+    });
+}
+
+fn downcast<L: Layer>(layer: &dyn Layer) -> Option<&L> {
+    (layer as &dyn Any).downcast_ref()
 }
 
 /// A layer of a model, with the shape that it was built for.
@@ -80,6 +79,79 @@ impl Model {
             Some(_) => Model::of_functional(root),
             None => Ok(Model::from_root(root)),
         }
+    }
+
+    /// How the model was compiled, as Keras writes it, or `None` if it was not.
+    ///
+    /// # Errors
+    /// A loss, a metric or an optimizer of one's own, which no table holds.
+    pub fn compile_config(&self) -> Result<Option<Value>> {
+        let Some(compiled) = &self.compiled else {
+            return Ok(None);
+        };
+        let mut config = compiled.config.clone().map_err(Error::Other)?;
+        config["optimizer"] = compiled.optimizer.to_json()?;
+        Ok(Some(config))
+    }
+}
+
+impl Compile {
+    /// The settings as Keras writes them, but for the optimizer, which changes while the model is trained.
+    pub(crate) fn config(&self) -> Result<Value> {
+        Ok(json!({
+            "optimizer": null,
+            "loss": match self.loss.given_name() {
+                Some(name) => Value::from(name),
+                None => self.loss.to_json()?,
+            },
+            "loss_weights": null,
+            "metrics": settings(&self.metrics)?,
+            "weighted_metrics": settings(&self.weighted_metrics)?,
+            "run_eagerly": false,
+            "steps_per_execution": 1,
+            "jit_compile": false,
+        }))
+    }
+
+    /// The settings that Keras wrote as a `compile_config`.
+    ///
+    /// # Errors
+    /// An unknown optimizer, loss or metric; several losses, for models of several outputs.
+    pub fn from_json(json: &Value) -> Result<Self> {
+        let mut how = Compile::new(
+            Optimizer::from_json(&json["optimizer"])?,
+            Loss::from_json(&json["loss"])?,
+        );
+        how.metrics = listed(&json["metrics"])?;
+        how.weighted_metrics = listed(&json["weighted_metrics"])?;
+        Ok(how)
+    }
+}
+
+fn settings(metrics: &[MetricSetting]) -> Result<Value> {
+    if metrics.is_empty() {
+        return Ok(Value::Null);
+    }
+    let one = |metric: &MetricSetting| match metric {
+        MetricSetting::Named(name) => Ok(Value::from(name.clone())),
+        MetricSetting::Value(metric) => metric.to_json(),
+    };
+    metrics.iter().map(one).collect()
+}
+
+/// Metrics of a model with one output: a list, or a list of one list as Keras 2 wrote it.
+fn listed(json: &Value) -> Result<Vec<MetricSetting>> {
+    let one = |json: &Value| match json {
+        Value::String(name) => Ok(MetricSetting::from(&**name)),
+        object => Ok(MetricSetting::Value(Metric::from_json(object)?)),
+    };
+    match json {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(all) => match &all[..] {
+            [inner @ Value::Array(_)] => listed(inner),
+            all => all.iter().map(one).collect(),
+        },
+        other => Ok(vec![one(other)?]),
     }
 }
 

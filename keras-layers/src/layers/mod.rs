@@ -38,7 +38,7 @@ pub use rnn::{
     SimpleRNNCell, StackedRNNCells, TimeDistributed,
 };
 
-use keras_tensor::registry::{Entry, from_config, to_config};
+use keras_tensor::registry::{self, Entry, from_config, to_config};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
@@ -59,7 +59,32 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     rnn::TABLE,
 ];
 
-/// An entry of a family's table.
+/// Makes a class known under its registered name (`"my_package>MyDense"`), so that its layers can be written to configs
+/// and made of them. Once more with the same name changes nothing.
+///
+/// ```
+/// use keras_layers::{Call, Layer, LayerExt, LayerRef, layers};
+/// use keras_tensor::{Result, Tensor, ops};
+///
+/// #[derive(Default, serde::Serialize, serde::Deserialize)]
+/// struct Scale { factor: f64 }
+/// impl Layer for Scale {
+///     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
+///         ops::multiply(x, self.factor)
+///     }
+/// }
+/// layers::register::<Scale>("my_package>Scale");
+///
+/// let json = Scale { factor: 2.0 }.name("twice").to_json()?;
+/// assert_eq!(json["registered_name"], "my_package>Scale");
+/// assert_eq!(LayerRef::from_json(&json)?.name(), "twice");
+/// # Ok::<(), keras_tensor::Error>(())
+/// ```
+pub fn register<L: Layer + Serialize + DeserializeOwned>(registered_name: &str) {
+    registry::register::<dyn Layer>(registered_name, |class_name| entry::<L>(class_name));
+}
+
+/// An entry of a table, for a class whose config is what serde sees.
 const fn entry<L: Layer + Serialize + DeserializeOwned>(
     class_name: &'static str,
 ) -> Entry<dyn Layer> {

@@ -5,6 +5,7 @@ use keras_metrics::losses::{Loss, LossFunction};
 use keras_metrics::metrics::{Mean, Metric, MetricSetting, resolve_metric};
 use keras_optimizers::Optimizer;
 use keras_tensor::{Result, Tensor, Variable};
+use serde_json::Value;
 use std::sync::Arc;
 
 use keras_layers::constraints::Constrain;
@@ -19,10 +20,10 @@ use crate::{Logs, Model};
 /// let how = Compile::new("adam", "categorical_crossentropy").metric("accuracy");
 /// ```
 pub struct Compile {
-    optimizer: Optimizer,
-    loss: Loss,
-    metrics: Vec<MetricSetting>,
-    weighted_metrics: Vec<MetricSetting>,
+    pub(crate) optimizer: Optimizer,
+    pub(crate) loss: Loss,
+    pub(crate) metrics: Vec<MetricSetting>,
+    pub(crate) weighted_metrics: Vec<MetricSetting>,
 }
 
 impl Compile {
@@ -88,6 +89,8 @@ pub(crate) struct Compiled {
     pub(crate) loss_tracker: Mean,
     pub(crate) watched: Vec<Watched>,
     pub(crate) plan: Plan,
+    /// The settings as Keras writes them, but for the optimizer's.
+    pub(crate) config: Result<Value, String>,
 }
 
 /// Lists that a training step needs, kept until layers are built, frozen or thawed.
@@ -169,6 +172,8 @@ impl Model {
     pub fn compile(&mut self, how: Compile) -> Result<()> {
         how.optimizer.resolve()?;
         let loss = how.loss.resolve()?;
+        // A loss of one's own is no reason not to train; whoever writes the config is told.
+        let config = how.config().map_err(|e| e.to_string());
         let watched = how
             .metrics
             .into_iter()
@@ -185,6 +190,7 @@ impl Model {
             loss_tracker: Mean::new().name("loss"),
             watched,
             plan: Plan::default(),
+            config,
         });
         Ok(())
     }

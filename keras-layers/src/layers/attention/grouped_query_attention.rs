@@ -109,6 +109,12 @@ impl Layer for GroupedQueryAttention {
             dropout: self.dropout,
             seed: self.seed,
             window: self.sliding_window,
+            fields: [
+                "_query_dense",
+                "_key_dense",
+                "_value_dense",
+                "_output_dense",
+            ],
         };
         self.heads.build(inputs, &projection, &sizes, w)
     }

@@ -88,6 +88,8 @@ pub(super) struct Sizes<'a> {
     pub(super) dropout: f64,
     pub(super) seed: Option<u32>,
     pub(super) window: Option<usize>,
+    /// The fields in which Keras's class keeps the projections of query, key, value and output.
+    pub(super) fields: [&'static str; 4],
 }
 
 /// The layers inside, once they are built. Clones are empty.
@@ -214,13 +216,16 @@ impl Slot {
             drops: sizes.dropout > 0.0,
             window: sizes.window,
         };
-        for layer in [&heads.query, &heads.key] {
-            w.layer(layer);
+        let [query_field, key_field, value_field, output_field] = sizes.fields;
+        w.layer_as(query_field, &heads.query);
+        w.layer_as(key_field, &heads.key);
+        if let Some(gate) = &heads.gate {
+            w.layer_as("_gate_dense", gate);
         }
-        heads.gate.iter().for_each(|gate| w.layer(gate));
-        for layer in [&heads.value, &heads.softmax, &heads.dropout, &heads.output] {
-            w.layer(layer);
-        }
+        w.layer_as(value_field, &heads.value);
+        w.layer_as("_softmax", &heads.softmax);
+        w.layer_as("_dropout_layer", &heads.dropout);
+        w.layer_as(output_field, &heads.output);
         let _ = self.0.set(heads);
         Ok(())
     }

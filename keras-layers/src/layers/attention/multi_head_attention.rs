@@ -141,6 +141,7 @@ impl Layer for MultiHeadAttention {
             dropout: self.dropout,
             seed: self.seed,
             window: self.sliding_window,
+            fields: ["query_dense", "key_dense", "value_dense", "output_dense"],
         };
         self.heads.build(inputs, &projection, &sizes, w)
     }

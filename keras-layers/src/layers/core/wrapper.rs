@@ -34,7 +34,7 @@ impl Wrapper {
 
 impl Layer for Wrapper {
     fn build_many(&self, inputs: &Arguments<Dims>, w: &mut Weights) -> Result<()> {
-        w.layer(&self.layer);
+        w.layer_as("layer", &self.layer);
         self.layer.build_many(inputs)
     }
 

@@ -98,7 +98,7 @@ impl Layer for SpectralNormalization {
         let _ = self.kernel.set(kernel);
         let random = Declare::new(TruncatedNormal::new(0.0, 0.02)).trainable(false);
         w.add(&self.vector_u, "vector_u", [1, columns], random)?;
-        w.layer(&self.layer);
+        w.layer_as("layer", &self.layer);
         Ok(())
     }
 

@@ -191,8 +191,9 @@ impl Layer for Bidirectional {
     }
 
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
-        for direction in self.pair()? {
-            w.layer(&direction.layer);
+        let fields = ["forward_layer", "backward_layer"];
+        for (direction, field) in self.pair()?.iter().zip(fields) {
+            w.layer_as(field, &direction.layer);
             direction.layer.build(input)?;
         }
         Ok(())

@@ -98,7 +98,7 @@ impl<C: Gated> Layer for Recurrent<C> {
             self.cell.clone().name(&name).with_dtype(w.dtype())
         };
         let cell = self.made.0.get_or_init(make);
-        w.layer(cell);
+        w.layer_as("cell", cell);
         self.options.build(cell, &self.states, input)
     }
 

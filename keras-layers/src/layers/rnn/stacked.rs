@@ -65,7 +65,7 @@ impl Layer for StackedRNNCells {
         self.first()?;
         let mut dims = input.clone();
         for cell in &self.cells {
-            w.layer(cell);
+            w.layer_in("cells", cell);
             cell.build(dims.clone())?;
             // Any size of the batch will do to learn the others.
             let step: Shape = dims.iter().map(|n| n.unwrap_or(1)).collect();

@@ -76,7 +76,7 @@ impl Layer for TimeDistributed {
             let wanted = "a sequence [batch, time, ..]";
             return Err(Error::argument("input shape", input, wanted));
         }
-        w.layer(&self.layer);
+        w.layer_as("layer", &self.layer);
         self.layer.build(without_time(input))
     }
 

@@ -52,7 +52,7 @@ impl Layer for RNN {
     }
 
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
-        w.layer(&self.cell);
+        w.layer_as("cell", &self.cell);
         self.options.build(&self.cell, &self.states, input)
     }
 

@@ -1,0 +1,33 @@
+//! Configs in JSON: reading them with care, and bringing those of older Keras up to date.
+
+mod refuse;
+mod upgrade;
+
+use keras_models::{Compile, Model};
+use keras_tensor::Result;
+use serde_json::Value;
+
+use crate::Limits;
+use crate::limits::format_error;
+
+/// The config of a model as Keras 3 would have written it, with nothing in it that must not be loaded.
+pub(crate) fn parse(what: &str, text: &[u8], limits: &Limits) -> Result<Value> {
+    limits.check_bytes(what, text.len() as u64, text.len() as u64)?;
+    let mut json: Value = serde_json::from_slice(text)
+        .map_err(|e| format_error(what, format!("it is no JSON: {e}")))?;
+    // Some programs wrote the JSON as a string in JSON.
+    if let Value::String(inner) = &json {
+        json = serde_json::from_str(inner)
+            .map_err(|e| format_error(what, format!("it is no JSON: {e}")))?;
+    }
+    refuse::check(what, &json, limits)?;
+    upgrade::model(&mut json);
+    Ok(json)
+}
+
+/// Compiles a model as a file says.
+pub(crate) fn compile(model: &mut Model, config: &Value) -> Result<()> {
+    let mut config = config.clone();
+    upgrade::compile(&mut config);
+    model.compile(Compile::from_json(&config)?)
+}

@@ -1,0 +1,109 @@
+//! Configs of Keras 1 and 2 in the form of Keras 3.
+
+use serde_json::{Map, Value, json};
+
+/// Brings the config of a model up to date, with all that it holds.
+pub(super) fn model(json: &mut Value) {
+    match json {
+        Value::Object(object) => {
+            if object.contains_key("class_name") {
+                class(object);
+            }
+            object.values_mut().for_each(model);
+        }
+        Value::Array(all) => all.iter_mut().for_each(model),
+        _ => {}
+    }
+}
+
+fn class(object: &mut Map<String, Value>) {
+    let name = object["class_name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_string();
+    match &*name {
+        "Model" => object["class_name"] = "Functional".into(),
+        "Sequential" => sequential(object),
+        _ => {}
+    }
+    let Some(Value::Object(config)) = object.get_mut("config") else {
+        return;
+    };
+    if name == "InputLayer"
+        && let Some(shape) = config.remove("batch_input_shape")
+    {
+        config.insert("batch_shape".into(), shape);
+    }
+}
+
+/// Keras 1 had a bare list of layers, and the first layer could tell the shape of the input.
+fn sequential(object: &mut Map<String, Value>) {
+    if let Some(Value::Array(_)) = object.get("config") {
+        let layers = object["config"].take();
+        object.insert(
+            "config".into(),
+            json!({"name": "sequential", "layers": layers}),
+        );
+    }
+    let Some(layers) = object.get_mut("config").and_then(|c| c.get_mut("layers")) else {
+        return;
+    };
+    let Some(first) = layers.get_mut(0) else {
+        return;
+    };
+    if first["class_name"] == "InputLayer" {
+        return;
+    }
+    let Value::Object(config) = &mut first["config"] else {
+        return;
+    };
+    if let Some(shape) = config.remove("batch_input_shape") {
+        let name = config
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or("sequential");
+        let dtype = config.get("dtype").filter(|d| d.is_string()).cloned();
+        let input = json!({
+            "class_name": "InputLayer",
+            "config": {
+                "batch_shape": shape,
+                "name": format!("{name}_input"),
+                "dtype": dtype.unwrap_or_else(|| "float32".into()),
+            },
+        });
+        if let Value::Array(layers) = layers {
+            layers.insert(0, input);
+        }
+    }
+}
+
+/// Brings a `compile_config`, or the `training_config` of a legacy file, up to date.
+pub(super) fn compile(json: &mut Value) {
+    if let Some(optimizer) = json.get_mut("optimizer_config").map(Value::take) {
+        json["optimizer"] = optimizer;
+    }
+    plain(&mut json["optimizer"]);
+    function(&mut json["loss"]);
+    for key in ["metrics", "weighted_metrics"] {
+        match &mut json[key] {
+            Value::Array(all) => all.iter_mut().for_each(function),
+            one => function(one),
+        }
+    }
+}
+
+/// `"Custom>Adam"`, as some versions of Keras 2 wrote it, is `"Adam"`.
+fn plain(object: &mut Value) {
+    if let Some(name) = object["class_name"].as_str()
+        && let Some(plain) = name.strip_prefix("Custom>")
+    {
+        object["class_name"] = plain.to_string().into();
+    }
+}
+
+/// A function is an object in some versions: `{"class_name": "function", "config": "mean_squared_error"}`.
+fn function(json: &mut Value) {
+    if json["class_name"] == "function" {
+        *json = json["config"].take();
+    }
+}

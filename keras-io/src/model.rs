@@ -1,0 +1,209 @@
+//! Whole models and their weights, in the format that the file's name says.
+
+use keras_models::Model;
+use keras_tensor::{Error, Result};
+use std::path::Path;
+
+use crate::hdf5::{Group, Tree};
+use crate::weights::{Plan, legacy};
+use crate::{Limits, atomic, keras_file, weights};
+
+/// A model that was read, and what the reader has to say.
+pub struct Loaded {
+    /// The model.
+    pub model: Model,
+    /// What the file holds and the reader left out, or could not use.
+    pub warnings: Vec<String>,
+}
+
+/// How files are read.
+///
+/// ```no_run
+/// use keras_io::{Limits, Load};
+/// let careful = Limits { bytes: 1 << 30, ..Limits::default() };
+/// let loaded = Load::new().limits(careful).compile(false).model("model.keras")?;
+/// for warning in &loaded.warnings {
+///     eprintln!("{warning}");
+/// }
+/// # Ok::<(), keras_tensor::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Load {
+    pub(crate) limits: Limits,
+    pub(crate) compile: bool,
+    pub(crate) by_name: bool,
+    pub(crate) skip_mismatch: bool,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Load {
+            limits: Limits::default(),
+            compile: true,
+            by_name: false,
+            skip_mismatch: false,
+        }
+    }
+}
+
+impl Load {
+    /// Keras's defaults.
+    pub fn new() -> Self {
+        Load::default()
+    }
+
+    /// What a file may ask for.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether a model is compiled as it was, with the state of its optimizer. Default: yes.
+    pub fn compile(mut self, compile: bool) -> Self {
+        self.compile = compile;
+        self
+    }
+
+    /// Whether weights of a legacy file go to the layers of the same names, not in order. Default: no.
+    pub fn by_name(mut self, by_name: bool) -> Self {
+        self.by_name = by_name;
+        self
+    }
+
+    /// Whether layers whose weights do not fit are left as they are, with a warning. Default: no.
+    pub fn skip_mismatch(mut self, skip_mismatch: bool) -> Self {
+        self.skip_mismatch = skip_mismatch;
+        self
+    }
+
+    /// Reads a model from a `.keras` or `.h5` file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is damaged or of another kind, holds what must not be loaded, or asks for more than the
+    /// limits allow.
+    pub fn model(&self, path: impl AsRef<Path>) -> Result<Loaded> {
+        let path = path.as_ref();
+        match extension(path) {
+            "keras" => keras_file::load(path, self),
+            "h5" | "hdf5" => legacy::load_model(path, self),
+            _ => Err(unknown(
+                path,
+                "a model: `.keras`, or `.h5` for the legacy format",
+            )),
+        }
+    }
+
+    /// Reads weights into a model that is built, and returns the warnings.
+    ///
+    /// # Errors
+    /// As [`Load::model`], and weights that do not fit; then no weight is changed.
+    pub fn weights(&self, model: &Model, path: impl AsRef<Path>) -> Result<Vec<String>> {
+        let path = path.as_ref();
+        let mut plan = Plan::new(self.skip_mismatch);
+        match extension(path) {
+            "h5" | "hdf5" => {
+                let file = Group::open(path, &self.limits)?;
+                if legacy::is_legacy(&file)? {
+                    legacy::read_weights(model, &file, self.by_name, &mut plan)?;
+                } else {
+                    weights::read(model, &file, &mut plan)?;
+                    if let Ok(optimizer) = model.optimizer() {
+                        let trained = model.trainable_variables();
+                        weights::optimizer::read(optimizer, &trained, &file, &mut plan)?;
+                    }
+                }
+            }
+            "keras" => keras_file::load_weights(model, path, &self.limits, &mut plan)?,
+            _ => return Err(unknown(path, "weights: `.weights.h5`, `.h5` or `.keras`")),
+        }
+        plan.assign()
+    }
+}
+
+/// Reads a model; warnings go to the standard error stream. [`Load`] has the settings.
+///
+/// # Errors
+/// Those of [`Load::model`].
+pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
+    let Loaded { model, warnings } = Load::new().model(&path)?;
+    tell(path.as_ref(), &warnings);
+    Ok(model)
+}
+
+/// Reads weights into a model that is built; warnings go to the standard error stream. [`Load`] has the settings.
+///
+/// # Errors
+/// Those of [`Load::weights`].
+pub fn load_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
+    let warnings = Load::new().weights(model, &path)?;
+    tell(path.as_ref(), &warnings);
+    Ok(())
+}
+
+fn tell(path: &Path, warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("{}: {warning}", path.display());
+    }
+}
+
+/// Writes a model with its weights, how it was compiled, and the state of its optimizer: `.keras`, or `.h5` in the legacy
+/// format.
+///
+/// # Errors
+/// Another extension, a class that is not registered, or what the system says; an old file is then left as it was.
+pub fn save_model(model: &Model, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    built(model)?;
+    match extension(path) {
+        "keras" => keras_file::save(model, path, true),
+        "h5" | "hdf5" => legacy::save_model(model, path, true),
+        _ => Err(unknown(
+            path,
+            "a model: `.keras`, or `.h5` for the legacy format",
+        )),
+    }
+}
+
+/// Writes the weights of a model, and the state of its optimizer: `.weights.h5`.
+///
+/// # Errors
+/// Another extension, or what the system says; an old file is then left as it was.
+pub fn save_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    built(model)?;
+    let name = path.to_string_lossy();
+    if !name.ends_with(".weights.h5") {
+        return Err(unknown(path, "weights: `.weights.h5`"));
+    }
+    let mut tree = Tree::new();
+    weights::write(model, &mut tree)?;
+    if let Ok(optimizer) = model.optimizer() {
+        weights::optimizer::write(optimizer, &mut tree)?;
+    }
+    atomic::write_bytes(path, &tree.to_bytes()?)
+}
+
+fn built(model: &Model) -> Result<()> {
+    if model.is_built() {
+        return Ok(());
+    }
+    Err(Error::not_ready(
+        format!("model `{}`", model.name()),
+        "it has no weights yet; build it, call it, or train it before it is saved",
+    ))
+}
+
+fn extension(path: &Path) -> &str {
+    path.extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default()
+}
+
+fn unknown(path: &Path, wanted: &str) -> Error {
+    let seems = crate::kind::of_file(path);
+    let got = match seems {
+        Some(kind) => format!("{} ({kind})", path.display()),
+        None => path.display().to_string(),
+    };
+    Error::argument("path", got, format!("a file name for {wanted}"))
+}

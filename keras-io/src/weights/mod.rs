@@ -1,0 +1,10 @@
+//! Weights files: `.weights.h5` of Keras 3, and the legacy layout of Keras 1, 2 and 3.
+
+pub(crate) mod legacy;
+pub(crate) mod optimizer;
+mod read;
+mod walk;
+mod write;
+
+pub(crate) use read::{Plan, read};
+pub(crate) use write::write;

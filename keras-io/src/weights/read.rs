@@ -1,0 +1,219 @@
+//! Reading weights that Keras 3, or Keras 2 from 2.12 on, wrote.
+
+use keras_layers::LayerRef;
+use keras_tensor::{Error, Result, Tensor, Variable, ops};
+
+use super::walk::{Seen, children};
+use crate::hdf5::{Dataset, Group};
+use crate::limits::format_error;
+
+/// What will be assigned once all has been read, and what is to be told.
+#[derive(Default)]
+pub(crate) struct Plan {
+    values: Vec<(Variable, Tensor)>,
+    pub(crate) warnings: Vec<String>,
+    skip_mismatch: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(skip_mismatch: bool) -> Self {
+        Plan {
+            skip_mismatch,
+            ..Plan::default()
+        }
+    }
+
+    /// Remembers the value of a variable.
+    ///
+    /// # Errors
+    /// Another shape, which is found before anything is read.
+    pub(crate) fn take(&mut self, variable: &Variable, stored: &Dataset) -> Result<()> {
+        let shape = stored.shape()?;
+        let wanted = variable.shape();
+        let fits = shape.len() == wanted.rank()
+            && shape
+                .iter()
+                .zip(wanted.iter())
+                .all(|(&a, &b)| a == b as u64);
+        if !fits {
+            let problem = format!(
+                "shape {shape:?} where weight `{}` has {wanted}",
+                variable.path()
+            );
+            return Err(format_error(
+                format!("HDF5 dataset /{}", stored.path()),
+                problem,
+            ));
+        }
+        self.put(variable, stored.read()?)
+    }
+
+    /// Remembers a value that is read already.
+    pub(crate) fn put(&mut self, variable: &Variable, value: Tensor) -> Result<()> {
+        let value = if value.dtype() == variable.dtype() {
+            value
+        } else {
+            ops::cast(&value, variable.dtype())?
+        };
+        self.values.push((variable.clone(), value));
+        Ok(())
+    }
+
+    /// Adds what another plan holds.
+    pub(crate) fn add(&mut self, other: Plan) {
+        self.values.extend(other.values);
+        self.warnings.extend(other.warnings);
+    }
+
+    /// Leaves a layer out, if that is allowed.
+    pub(crate) fn skip(&mut self, outcome: Result<()>) -> Result<()> {
+        match outcome {
+            Err(e) if self.skip_mismatch => {
+                self.warnings.push(format!("left as it was: {e}"));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Gives the variables their values.
+    pub(crate) fn assign(self) -> Result<Vec<String>> {
+        for (variable, value) in &self.values {
+            variable.assign(value)?;
+        }
+        Ok(self.warnings)
+    }
+}
+
+/// Reads the weights of a layer, and of the layers that it holds, from a group.
+pub(crate) fn read(layer: &LayerRef, from: &Group, plan: &mut Plan) -> Result<()> {
+    read_new(layer, Some(from), from.path(), plan, &mut Seen::default())
+}
+
+fn read_new(
+    layer: &LayerRef,
+    from: Option<&Group>,
+    path: &str,
+    plan: &mut Plan,
+    seen: &mut Seen,
+) -> Result<()> {
+    let outcome = read_variables(layer.name(), &layer.own_weights(), from, path, plan);
+    plan.skip(outcome.map_err(|e| in_layer(layer, e)))?;
+    let mut met = vec!["vars".to_string(), "optimizer".to_string()];
+    for (inner, child) in children(layer) {
+        if !seen.is_first(&child) {
+            continue;
+        }
+        let group = match from {
+            Some(from) => find(from, &inner)?,
+            None => None,
+        };
+        let path = match &group {
+            Some(group) => group.path().to_string(),
+            None => format!("{path}/{inner}"),
+        };
+        met.push(path.clone());
+        read_new(&child, group.as_ref(), &path, plan, seen)?;
+    }
+    match from {
+        Some(from) => tell_left_out(from, &met, plan),
+        None => Ok(()),
+    }
+}
+
+/// The group of a held layer, under today's name or one that an older Keras used.
+fn find(from: &Group, inner: &str) -> Result<Option<Group>> {
+    let older = match inner.strip_prefix("layers/") {
+        Some(rest) => format!("_layer_checkpoint_dependencies/{rest}"),
+        None => match inner.strip_prefix('_') {
+            Some(public) => public.to_string(),
+            None => format!("_{inner}"),
+        },
+    };
+    match from.find_group(inner)? {
+        Some(group) => Ok(Some(group)),
+        None => from.find_group(&older),
+    }
+}
+
+/// Reads the variables that Keras numbers in the group `vars`.
+pub(crate) fn read_variables(
+    name: &str,
+    variables: &[Variable],
+    from: Option<&Group>,
+    path: &str,
+    plan: &mut Plan,
+) -> Result<()> {
+    let vars = match from {
+        Some(group) => group.find_group("vars")?,
+        None => None,
+    };
+    let stored = match &vars {
+        Some(vars) => vars.datasets()?.len(),
+        None => 0,
+    };
+    if stored != variables.len() {
+        let names: Vec<String> = variables.iter().map(Variable::path).collect();
+        return Err(format_error(
+            format!("HDF5 group /{path}"),
+            format!(
+                "{stored} variables where `{name}` has {}: {}",
+                variables.len(),
+                names.join(", ")
+            ),
+        ));
+    }
+    let Some(vars) = vars else { return Ok(()) };
+    for (i, variable) in variables.iter().enumerate() {
+        plan.take(variable, &vars.dataset(&i.to_string())?)?;
+    }
+    Ok(())
+}
+
+/// Warns of groups with data that no layer took.
+fn tell_left_out(from: &Group, met: &[String], plan: &mut Plan) -> Result<()> {
+    for name in from.groups()? {
+        let Some(group) = from.find_group(&name)? else {
+            continue;
+        };
+        let path = group.path();
+        let is_met = |m: &String| m == path || (from.path().is_empty() && *m == name);
+        if name == "vars" || met.iter().any(is_met) {
+            continue;
+        }
+        let leads_on = met.iter().any(|m| m.starts_with(&format!("{path}/")));
+        if leads_on {
+            tell_left_out(&group, met, plan)?;
+        } else if holds_data(&group, 3)? {
+            plan.warnings.push(format!(
+                "the file holds weights in {path} for which the model has no layer; they are left out"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn holds_data(group: &Group, depth: usize) -> Result<bool> {
+    if !group.datasets()?.is_empty() {
+        return Ok(true);
+    }
+    if depth == 0 {
+        return Ok(false);
+    }
+    for name in group.groups()? {
+        if let Some(inner) = group.find_group(&name)?
+            && holds_data(&inner, depth - 1)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn in_layer(layer: &LayerRef, source: Error) -> Error {
+    Error::InLayer {
+        name: layer.name().to_string(),
+        class: layer.class_name().to_string(),
+        source: Box::new(source),
+    }
+}
