@@ -89,7 +89,10 @@ impl Graph {
                     ));
                 }
             }
-            made.insert(Arc::as_ptr(node));
+            // What comes in can only come from the model's inputs.
+            if !is_input(node.layer()) {
+                made.insert(Arc::as_ptr(node));
+            }
         }
         let mut names: Vec<&str> = self.layers.iter().map(LayerRef::name).collect();
         names.sort_unstable();

@@ -6,6 +6,8 @@ mod graph;
 mod legacy;
 mod plan;
 mod structure;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use graph::Graph;
 pub use structure::Structure;
