@@ -120,7 +120,7 @@ fn several_outputs_are_a_map_of_a_config() {
 fn random_layers_and_statistics_follow_the_call() {
     let x = Input::new([4]).symbolic();
     let y = BatchNormalization::new().on(&Dropout::new(0.5).on(&x).unwrap());
-    let model = Model::new(&x, &y.unwrap()).unwrap();
+    let model = Model::new(&x, y.unwrap()).unwrap();
     let before = model.get_weights().unwrap()[2].to_string();
     model.call(&ones([8, 4]), &Call::inference()).unwrap();
     assert_eq!(model.get_weights().unwrap()[2].to_string(), before);
@@ -131,7 +131,7 @@ fn random_layers_and_statistics_follow_the_call() {
 #[test]
 fn a_last_axis_of_size_1_may_be_left_out() {
     let x = Input::new([1]).symbolic();
-    let model = Model::new(&x, &operations::square(&x).unwrap()).unwrap();
+    let model = Model::new(&x, operations::square(&x).unwrap()).unwrap();
     let flat = Tensor::new(&[2.0f32, 3.0], [2]).unwrap();
     assert_eq!(values(&model, &flat), [4.0, 9.0]);
 }
