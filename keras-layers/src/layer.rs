@@ -1,12 +1,12 @@
 //! What a layer is.
 
-use keras_tensor::{Outputs, Result, Tensor};
+use keras_tensor::{DType, Outputs, Result, Tensor};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 
 use crate::layers::RnnCell;
 use crate::regularizers::Regularizer;
-use crate::{Arguments, Dims, Symbolic, Weights};
+use crate::{Arguments, DTypePolicy, Dims, Symbolic, Weights, dtype_policy};
 
 /// A piece of a network. Only [`Layer::call`] is required.
 ///
@@ -146,6 +146,8 @@ pub struct Call {
     training: Cell<bool>,
     /// Whether the layer that is being called now is trainable.
     trainable: Cell<bool>,
+    /// What the layer that is being called now computes in.
+    compute_dtype: Cell<DType>,
     losses: RefCell<Vec<Tensor>>,
 }
 
@@ -173,6 +175,11 @@ impl Call {
         self.trainable.get()
     }
 
+    /// The dtype that the layer which is being called computes in, and that its outputs should have.
+    pub fn compute_dtype(&self) -> DType {
+        self.compute_dtype.get()
+    }
+
     /// Adds to the loss that training minimizes.
     pub fn add_loss(&self, loss: Tensor) {
         self.losses.borrow_mut().push(loss);
@@ -191,11 +198,18 @@ impl Call {
         result
     }
 
-    /// Runs `work` as the call of a layer that is trainable or not.
-    pub(crate) fn of_layer<R>(&self, trainable: bool, work: impl FnOnce() -> R) -> R {
-        let before = self.trainable.replace(trainable);
-        let result = work();
-        self.trainable.set(before);
+    /// Runs `work` as the call of a layer that is trainable or not and has this policy.
+    pub(crate) fn of_layer<R>(
+        &self,
+        trainable: bool,
+        policy: &DTypePolicy,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        let trainable = self.trainable.replace(trainable);
+        let dtype = self.compute_dtype.replace(policy.compute_dtype());
+        let result = dtype_policy::scope(policy, work);
+        self.compute_dtype.set(dtype);
+        self.trainable.set(trainable);
         result
     }
 }

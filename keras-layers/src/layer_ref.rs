@@ -14,8 +14,8 @@ use crate::layers::RnnCell;
 use crate::operations::Operation;
 use crate::symbolic::{self, Nodes};
 use crate::{
-    Argument, Arguments, Call, Dims, Layer, Place, Spec, Symbolic, WeightInfo, Weights, infer,
-    layers, names,
+    Argument, Arguments, Call, DTypePolicy, Dims, Layer, Place, Spec, Symbolic, WeightInfo,
+    Weights, dtype_policy, infer, layers, names,
 };
 
 /// A layer in use. Clones are the same layer.
@@ -29,7 +29,7 @@ struct Node {
     layer: Arc<dyn Layer>,
     class_name: String,
     name: String,
-    dtype: DType,
+    policy: DTypePolicy,
     trainable: AtomicBool,
     built: OnceLock<Built>,
     /// Held while the layer is being built, so that threads that race build it once.
@@ -69,7 +69,7 @@ impl LayerRef {
             layer,
             class_name,
             name,
-            dtype: DType::F32,
+            policy: dtype_policy(),
             trainable: AtomicBool::new(true),
             built: OnceLock::new(),
             building: Mutex::new(()),
@@ -88,7 +88,7 @@ impl LayerRef {
                 layer: shared.layer.clone(),
                 class_name: shared.class_name.clone(),
                 name: shared.name.clone(),
-                dtype: shared.dtype,
+                policy: shared.policy.clone(),
                 trainable: AtomicBool::new(shared.trainable.load(Ordering::Relaxed)),
                 built: OnceLock::new(),
                 building: Mutex::new(()),
@@ -99,9 +99,10 @@ impl LayerRef {
         LayerRef(Arc::new(node))
     }
 
-    /// The same layer under another dtype; set it before the layer is used.
-    pub fn with_dtype(self, dtype: DType) -> Self {
-        self.change("dtype", |n| n.dtype = dtype)
+    /// The same layer under another dtype, or another policy (`"mixed_float16"`); set it before the layer is used.
+    pub fn with_dtype(self, policy: impl Into<DTypePolicy>) -> Self {
+        let policy = policy.into();
+        self.change("dtype", |n| n.policy = policy)
     }
 
     /// The same layer, frozen or not.
@@ -120,9 +121,19 @@ impl LayerRef {
         &self.0.class_name
     }
 
-    /// The dtype of weights and computation.
+    /// The dtype of weights.
     pub fn dtype(&self) -> DType {
-        self.0.dtype
+        self.0.policy.variable_dtype()
+    }
+
+    /// The dtype of computation and of outputs.
+    pub fn compute_dtype(&self) -> DType {
+        self.0.policy.compute_dtype()
+    }
+
+    /// Both dtypes, with the name that Keras has for them.
+    pub fn dtype_policy(&self) -> &DTypePolicy {
+        &self.0.policy
     }
 
     /// The layer itself, if it is an `L`.
@@ -232,7 +243,8 @@ impl LayerRef {
             if self.is_built() {
                 return Ok(());
             }
-            let mut owned = Weights::new(self.0.dtype);
+            self.0.policy.resolve().map_err(|e| self.in_layer(e))?;
+            let mut owned = Weights::new(self.0.policy.clone());
             names::scoped(&self.0.name, || self.0.layer.build_many(inputs, &mut owned))
                 .map_err(|e| self.in_layer(e))?;
             let built = Built {
@@ -265,7 +277,7 @@ impl LayerRef {
     /// # Errors
     /// Shapes that the layer cannot take.
     pub fn outputs_dims(&self, inputs: &Arguments<Dims>) -> Result<Vec<(Dims, DType)>> {
-        let specs = inputs.map(|dims| Ok(Spec::new(dims, self.0.dtype)))?;
+        let specs = inputs.map(|dims| Ok(Spec::new(dims, self.compute_dtype())))?;
         let outputs = self.outputs_spec(&specs)?.into_iter();
         Ok(outputs.map(|y| (y.dims, y.dtype)).collect())
     }
@@ -351,7 +363,7 @@ impl LayerRef {
     /// Runs `work` as a call of this layer; errors name it, and layers that it builds have it in their paths.
     fn run<R>(&self, cx: &Call, work: impl FnOnce() -> Result<R>) -> Result<R> {
         let builds = self.children().iter().any(|l| !l.is_built());
-        cx.of_layer(self.trainable(), || {
+        cx.of_layer(self.trainable(), &self.0.policy, || {
             if builds {
                 names::scoped(&self.0.name, work)
             } else {
@@ -363,9 +375,10 @@ impl LayerRef {
 
     /// The input in the dtype that the layer computes in; only floats are converted.
     fn cast<'a>(&self, x: &'a Tensor) -> Result<Cow<'a, Tensor>> {
-        if x.dtype().is_float() && x.dtype() != self.0.dtype && self.0.layer.autocasts() {
+        let dtype = self.compute_dtype();
+        if x.dtype().is_float() && x.dtype() != dtype && self.0.layer.autocasts() {
             let mask = x.mask().cloned();
-            Ok(Cow::Owned(ops::cast(x, self.0.dtype)?.with_mask(mask)))
+            Ok(Cow::Owned(ops::cast(x, dtype)?.with_mask(mask)))
         } else {
             Ok(Cow::Borrowed(x))
         }
@@ -531,15 +544,7 @@ impl LayerRef {
         let mut config = Map::new();
         config.insert("name".into(), self.name().into());
         config.insert("trainable".into(), self.trainable().into());
-        config.insert(
-            "dtype".into(),
-            json!({
-                "module": "keras",
-                "class_name": "DTypePolicy",
-                "config": {"name": self.0.dtype.name()},
-                "registered_name": null,
-            }),
-        );
+        config.insert("dtype".into(), self.0.policy.to_json());
         let written = self.0.layer.base_keys();
         config.retain(|key, _| written.contains(&key.as_str()));
         if let Value::Object(own) = saved.config? {
@@ -574,16 +579,9 @@ impl LayerRef {
             .and_then(|n| n.as_str().map(str::to_string))
             .unwrap_or_else(|| names::of_class(entry.class_name));
         let trainable = base("trainable").and_then(|t| t.as_bool()).unwrap_or(true);
-        let dtype = match base("dtype") {
-            Some(Value::String(name)) => name.parse()?,
-            Some(Value::Object(policy)) => policy
-                .get("config")
-                .and_then(|c| c["name"].as_str())
-                .map_or(Ok(DType::F32), str::parse)?,
-            _ => DType::F32,
-        };
+        let policy = DTypePolicy::from_json(&base("dtype").unwrap_or_default())?;
         let layer = Self::from_parts((entry.load)(config)?, entry.class_name.into(), name);
-        Ok(layer.with_dtype(dtype).with_trainable(trainable))
+        Ok(layer.with_dtype(policy).with_trainable(trainable))
     }
 }
 
@@ -633,9 +631,9 @@ pub trait LayerExt: Layer + Sized {
         LayerRef::from(self).with_trainable(trainable)
     }
 
-    /// The layer with weights and computation of this dtype.
-    fn dtype(self, dtype: DType) -> LayerRef {
-        LayerRef::from(self).with_dtype(dtype)
+    /// The layer with weights and computation of this dtype, or under this policy: `"mixed_float16"`.
+    fn dtype(self, policy: impl Into<DTypePolicy>) -> LayerRef {
+        LayerRef::from(self).with_dtype(policy)
     }
 
     /// Calls the layer on tensors that are not there yet; see [`LayerRef::on`].

@@ -10,16 +10,21 @@ use std::sync::{Arc, OnceLock};
 use crate::constraints::{Constrain, Constraint};
 use crate::initializers::Initializer;
 use crate::regularizers::{Regularize, Regularizer};
-use crate::{LayerRef, names};
+use crate::{DTypePolicy, LayerRef, dtype_policy, names};
 
 /// A place in a layer that [`Weights::add`] fills with a variable. Clones are empty.
 #[derive(Default)]
-pub struct Weight(OnceLock<Variable>);
+pub struct Weight(OnceLock<Slot>);
+
+struct Slot {
+    variable: Variable,
+    autocast: bool,
+}
 
 impl Weight {
     /// The variable, once the layer is built.
     pub fn variable(&self) -> Option<&Variable> {
-        self.0.get()
+        self.0.get().map(|slot| &slot.variable)
     }
 
     /// Gives the variable a new value; batch normalization does it with its moving statistics.
@@ -27,10 +32,10 @@ impl Weight {
     /// # Errors
     /// The layer is not built, or the value has another shape.
     pub fn assign(&self, value: &Tensor) -> Result<()> {
-        self.built()?.assign(value)
+        self.built()?.variable.assign(value)
     }
 
-    fn built(&self) -> Result<&Variable> {
+    fn built(&self) -> Result<&Slot> {
         self.0.get().ok_or_else(|| {
             Error::not_ready(
                 "a weight",
@@ -49,15 +54,22 @@ impl Clone for Weight {
 impl fmt::Debug for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.get() {
-            Some(v) => v.fmt(f),
+            Some(slot) => slot.variable.fmt(f),
             None => f.write_str("<Weight not built>"),
         }
     }
 }
 
+/// The value, in the dtype that the layer which is being called computes in.
 impl Operand for Weight {
     fn tensor(&self) -> Result<Cow<'_, Tensor>> {
-        Ok(Cow::Owned(self.built()?.value()?))
+        let slot = self.built()?;
+        let value = slot.variable.value()?;
+        Ok(Cow::Owned(if slot.autocast {
+            dtype_policy::as_read(value)?
+        } else {
+            value
+        }))
     }
 }
 
@@ -91,6 +103,7 @@ impl Seed {
 pub struct Declare {
     initializer: Initializer,
     trainable: bool,
+    autocast: bool,
     regularizer: Option<Regularizer>,
     constraint: Option<Constraint>,
 }
@@ -101,6 +114,7 @@ impl Declare {
         Declare {
             initializer: initializer.into(),
             trainable: true,
+            autocast: true,
             regularizer: None,
             constraint: None,
         }
@@ -115,6 +129,7 @@ impl Declare {
         Declare {
             initializer: initializer.clone(),
             trainable: true,
+            autocast: true,
             regularizer: regularizer.clone(),
             constraint: constraint.clone(),
         }
@@ -123,6 +138,12 @@ impl Declare {
     /// Whether training changes it.
     pub fn trainable(mut self, trainable: bool) -> Self {
         self.trainable = trainable;
+        self
+    }
+
+    /// Whether a layer that computes in another dtype reads it in that one; so it is unless said otherwise.
+    pub fn autocast(mut self, autocast: bool) -> Self {
+        self.autocast = autocast;
         self
     }
 }
@@ -163,18 +184,18 @@ pub struct Weights {
     pub(crate) places: Vec<Place>,
     /// Weights of held layers that stand in this layer's place in lists.
     pub(crate) adopted: Vec<Variable>,
-    dtype: DType,
+    policy: DTypePolicy,
 }
 
 impl Weights {
-    pub(crate) fn new(dtype: DType) -> Self {
+    pub(crate) fn new(policy: DTypePolicy) -> Self {
         Weights {
             weights: Vec::new(),
             states: Vec::new(),
             layers: Vec::new(),
             places: Vec::new(),
             adopted: Vec::new(),
-            dtype,
+            policy,
         }
     }
 
@@ -188,9 +209,14 @@ impl Weights {
         all().filter(|v| v.declared_trainable()).chain(frozen)
     }
 
-    /// The dtype of the layer that is built.
+    /// The dtype of the weights of the layer that is built.
     pub fn dtype(&self) -> DType {
-        self.dtype
+        self.policy.variable_dtype()
+    }
+
+    /// The dtypes of the layer that is built; layers that it makes take them over.
+    pub fn dtype_policy(&self) -> &DTypePolicy {
+        &self.policy
     }
 
     /// Declares a weight. Its first value is computed when it is first read.
@@ -204,7 +230,7 @@ impl Weights {
         shape: impl Into<Shape>,
         how: impl Into<Declare>,
     ) -> Result<()> {
-        let (how, shape, dtype) = (how.into(), shape.into(), self.dtype);
+        let (how, shape, dtype) = (how.into(), shape.into(), self.dtype());
         shape.checked_size(name)?;
         let initializer = how.initializer.resolve()?;
         initializer.fix_seed();
@@ -214,7 +240,11 @@ impl Weights {
         });
         variable.set_trainable(how.trainable);
         variable.set_path(names::path(name));
-        slot.0.set(variable.clone()).map_err(|_| {
+        let filled = Slot {
+            variable: variable.clone(),
+            autocast: how.autocast,
+        };
+        slot.0.set(filled).map_err(|_| {
             Error::argument(
                 format!("weight `{name}`"),
                 "a slot that is filled already",

@@ -1,7 +1,7 @@
 //! An example or more of every layer class: its config, and what it is called with.
 
 use keras_layers::layers::{Lambda, TABLES};
-use keras_layers::{Argument, Arguments, LayerRef};
+use keras_layers::{Argument, Arguments, DTypePolicy, LayerRef};
 use keras_tensor::{DType, Tensor, ops};
 use serde_json::Value;
 
@@ -169,11 +169,11 @@ pub(crate) fn examples() -> impl Iterator<Item = &'static Example> {
 
 impl Example {
     /// The layer with everything in it in this dtype.
-    pub(crate) fn layer(&self, dtype: DType) -> LayerRef {
+    pub(crate) fn layer(&self, policy: impl Into<DTypePolicy>) -> LayerRef {
         Lambda::register("double", |x| ops::multiply(&x[0], 2.0));
         let config: Value = serde_json::from_str(self.config).unwrap();
         let mut json = serde_json::json!({"class_name": self.class, "config": config});
-        set_dtype(&mut json, dtype);
+        set_dtype(&mut json, &policy.into());
         LayerRef::from_json(&json).unwrap_or_else(|e| panic!("{}: {e}", self.class))
     }
 
@@ -210,20 +210,20 @@ impl Example {
 }
 
 /// Layers in layers have a dtype of their own.
-fn set_dtype(json: &mut Value, dtype: DType) {
+fn set_dtype(json: &mut Value, policy: &DTypePolicy) {
     match json {
         Value::Object(object) => {
-            object.values_mut().for_each(|v| set_dtype(v, dtype));
+            object.values_mut().for_each(|v| set_dtype(v, policy));
             let class = object.get("class_name").and_then(Value::as_str);
             let is_layer = TABLES
                 .iter()
                 .flat_map(|t| t.iter())
                 .any(|e| Some(e.class_name) == class);
             if is_layer {
-                object["config"]["dtype"] = dtype.name().into();
+                object["config"]["dtype"] = policy.name().into();
             }
         }
-        Value::Array(all) => all.iter_mut().for_each(|v| set_dtype(v, dtype)),
+        Value::Array(all) => all.iter_mut().for_each(|v| set_dtype(v, policy)),
         _ => {}
     }
 }

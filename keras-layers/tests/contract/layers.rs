@@ -1,5 +1,5 @@
 use keras_autograd::{GradientTape, check_grads_with};
-use keras_layers::{Arguments, Call, Dims, LayerRef};
+use keras_layers::{Arguments, Call, DTypePolicy, Dims, LayerRef};
 use keras_tensor::{DType, Outputs, Result, Tensor, Variable, ops};
 use serde_json::Value;
 
@@ -11,8 +11,10 @@ fn predict(layer: &LayerRef, inputs: &Arguments<Tensor>) -> Outputs {
 }
 
 /// The layer with weights that are no constants, so that every weight has a part in the output.
-fn built(example: &Example, dtype: DType) -> (LayerRef, Arguments<Tensor>) {
-    let (layer, inputs) = (example.layer(dtype), example.inputs(dtype));
+fn built(example: &Example, policy: impl Into<DTypePolicy>) -> (LayerRef, Arguments<Tensor>) {
+    let policy = policy.into();
+    let inputs = example.inputs(policy.compute_dtype());
+    let layer = example.layer(policy);
     let dims = inputs.map(|x| Ok(Dims::from(x.shape()))).unwrap();
     layer.build_many(&dims).unwrap();
     let values: Vec<Tensor> = (0..)
@@ -173,18 +175,78 @@ fn freezing_empties_the_trainable_variables() {
 }
 
 #[test]
-fn outputs_have_the_layer_s_dtype() {
+fn outputs_and_weights_have_the_dtypes_of_the_policy() {
     // An input has the dtype of the data.
     for example in examples().filter(|e| e.class != "InputLayer") {
-        for dtype in [DType::F16, DType::F32, DType::F64] {
-            let (layer, _) = built(example, dtype);
-            for y in predict(&layer, &example.inputs(DType::F32)) {
+        for policy in POLICIES.map(DTypePolicy::from) {
+            let (layer, _) = built(example, &policy);
+            let dtype = policy.compute_dtype();
+            let inputs = example.inputs(DType::F32);
+            let dims = inputs
+                .map(|x| Ok(Dims::from(x.shape()).any_batch()))
+                .unwrap();
+            let inferred = layer.outputs_dims(&dims).unwrap();
+            for (y, (_, inferred)) in predict(&layer, &inputs).iter().zip(inferred) {
                 let right = y.dtype() == dtype || !y.dtype().is_float();
                 assert!(right, "{}: {} in {dtype}", example.class, y.dtype());
+                assert_eq!(y.dtype(), inferred, "{}", example.class);
             }
             for w in layer.weights() {
-                assert_eq!(w.dtype(), dtype, "{}", w.path());
+                assert_eq!(w.dtype(), policy.variable_dtype(), "{}", w.path());
             }
+        }
+    }
+}
+
+const POLICIES: [&str; 6] = [
+    "float32",
+    "float64",
+    "float16",
+    "bfloat16",
+    "mixed_float16",
+    "mixed_bfloat16",
+];
+
+#[test]
+fn sixteen_bits_compute_nearly_the_same() {
+    for example in examples().filter(|e| e.class != "InputLayer") {
+        let (layer, inputs) = built(example, DType::F32);
+        let wanted = predict(&layer, &inputs);
+        for policy in &POLICIES[2..] {
+            let (layer, inputs) = built(example, *policy);
+            // A few roundings, each of half a unit in the last place: 2^-11 of 1, or 2^-8.
+            let tolerance = if policy.ends_with("bfloat16") {
+                0.06
+            } else {
+                0.008
+            };
+            for (y, wanted) in predict(&layer, &inputs).iter().zip(&wanted) {
+                let pairs = y.to_f64_vec().unwrap().into_iter();
+                for (y, wanted) in pairs.zip(wanted.to_f64_vec().unwrap()) {
+                    let near = (y - wanted).abs() <= tolerance * (1.0 + wanted.abs());
+                    assert!(near, "{} in {policy}: {y}, not {wanted}", example.class);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn training_under_a_mixed_policy_gives_gradients_of_the_weights_dtype() {
+    for example in examples().filter(|e| e.class != "InputLayer") {
+        let (layer, inputs) = built(example, "mixed_float16");
+        let weights = layer.trainable_variables();
+        let tape = GradientTape::new();
+        let outputs = layer.call_many(inputs.clone(), &Call::training());
+        let outputs = outputs.unwrap_or_else(|e| panic!("{}: {e}", example.class));
+        let y = total(&outputs).unwrap();
+        for (w, gradient) in weights.iter().zip(tape.gradient(&y, &weights).unwrap()) {
+            let gradient =
+                gradient.unwrap_or_else(|| panic!("{}: none by {}", example.class, w.path()));
+            assert_eq!(
+                (gradient.dtype(), gradient.shape()),
+                (DType::F32, w.shape())
+            );
         }
     }
 }

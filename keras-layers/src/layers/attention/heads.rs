@@ -1,6 +1,6 @@
 //! What attention of several heads is made of: projections, and attention between them.
 
-use keras_tensor::{DType, Error, Outputs, Result, Tensor, ops};
+use keras_tensor::{Error, Outputs, Result, Tensor, ops};
 use std::sync::OnceLock;
 
 use super::super::core::{EinsumDense, OutputShape};
@@ -9,7 +9,7 @@ use super::masks;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
-use crate::{Arguments, Call, Dims, LayerExt, LayerRef, Weights};
+use crate::{Arguments, Call, DTypePolicy, Dims, LayerExt, LayerRef, Weights};
 
 /// How projections are made: what the config of the layer says of all of them.
 pub(super) struct Projection<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Projection<'a> {
     pub(super) activity_regularizer: &'a Option<Regularizer>,
     pub(super) kernel_constraint: &'a Option<Constraint>,
     pub(super) bias_constraint: &'a Option<Constraint>,
-    pub(super) dtype: DType,
+    pub(super) policy: DTypePolicy,
 }
 
 impl Projection<'_> {
@@ -71,7 +71,7 @@ impl Projection<'_> {
         if let Some(c) = self.bias_constraint {
             layer = layer.bias_constraint(c.clone());
         }
-        Ok(layer.name(name).with_dtype(self.dtype))
+        Ok(layer.name(name).with_dtype(&self.policy))
     }
 }
 
@@ -189,7 +189,7 @@ impl Slot {
         if let Some(seed) = sizes.seed {
             dropout = dropout.seed(seed);
         }
-        let dropout = LayerRef::from(dropout).with_dtype(projection.dtype);
+        let dropout = LayerRef::from(dropout).with_dtype(&projection.policy);
         let output = projection.layer("attention_output", rank + 1, 2, sizes.output, "linear")?;
         let features = [Some(sizes.query_heads), Some(sizes.value_dim)];
         output.build(
@@ -205,7 +205,7 @@ impl Slot {
             key: key_layer,
             gate,
             value: value_layer,
-            softmax: softmax.with_dtype(projection.dtype),
+            softmax: softmax.with_dtype(&projection.policy),
             dropout,
             output,
             axes: sizes.axes.clone(),

@@ -128,7 +128,7 @@ impl Layer for MultiHeadAttention {
             activity_regularizer: &self.activity_regularizer,
             kernel_constraint: &self.kernel_constraint,
             bias_constraint: &self.bias_constraint,
-            dtype: w.dtype(),
+            policy: w.dtype_policy().clone(),
         };
         let sizes = Sizes {
             query_heads: self.num_heads,

@@ -67,13 +67,14 @@ impl Layer for Embedding {
             &self.embeddings_initializer,
             &self.embeddings_regularizer,
             &self.embeddings_constraint,
-        );
+        )
+        .autocast(false);
         let shape = [self.input_dim, self.output_dim];
         w.add(&self.embeddings, "embeddings", shape, how)
     }
 
-    fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
-        look_up(&self.embeddings, x)
+    fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
+        ops::cast(look_up(&self.embeddings, x)?, cx.compute_dtype())
     }
 
     fn mask(&self, x: &Tensor) -> Result<Option<Tensor>> {

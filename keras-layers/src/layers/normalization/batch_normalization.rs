@@ -1,5 +1,7 @@
 use keras_tensor::op::{Axes, Fold};
-use keras_tensor::{Error, Result, Shape, Tensor, ops};
+use keras_tensor::{Error, Result, Shape, Tensor, Variable, ops};
+
+use super::scale::widened;
 
 use crate::axes::one_axis;
 use crate::constraints::Constraint;
@@ -79,7 +81,9 @@ impl BatchNormalization {
         let batch = ops::stop_gradient(batch)?;
         let kept = ops::multiply(moving, self.momentum)?;
         let added = ops::multiply(&batch, 1.0 - self.momentum)?;
-        moving.assign(&ops::add(&kept, &added)?)
+        let next = ops::add(&kept, &added)?;
+        let dtype = moving.variable().map_or(next.dtype(), Variable::dtype);
+        moving.assign(&ops::cast(&next, dtype)?)
     }
 }
 
@@ -95,7 +99,8 @@ impl Layer for BatchNormalization {
                 &self.gamma_initializer,
                 &self.gamma_regularizer,
                 &self.gamma_constraint,
-            );
+            )
+            .autocast(false);
             w.add(&self.gamma, "gamma", [features], gamma)?;
         }
         if self.center {
@@ -103,10 +108,11 @@ impl Layer for BatchNormalization {
                 &self.beta_initializer,
                 &self.beta_regularizer,
                 &self.beta_constraint,
-            );
+            )
+            .autocast(false);
             w.add(&self.beta, "beta", [features], beta)?;
         }
-        let state = |i: &Initializer| Declare::new(i).trainable(false);
+        let state = |i: &Initializer| Declare::new(i).trainable(false).autocast(false);
         let mean = state(&self.moving_mean_initializer);
         w.add(&self.moving_mean, "moving_mean", [features], mean)?;
         let variance = state(&self.moving_variance_initializer);
@@ -129,6 +135,8 @@ impl Layer for BatchNormalization {
         }
         let mut features: Shape = std::iter::repeat_n(1, x.rank()).collect();
         features[axis] = x.shape()[axis];
+        // Sums of 16-bit floats overflow.
+        let x = &*widened(x)?;
         let (scale, shift) = if cx.is_training() && cx.is_trainable() {
             let axes: Axes = (0..x.rank()).filter(|&a| a != axis).collect();
             let (mean, variance) = self.batch_statistics(x, &axes)?;
@@ -139,7 +147,8 @@ impl Layer for BatchNormalization {
             self.scale_and_shift(&self.moving_mean, &self.moving_variance)?
         };
         let scaled = ops::multiply(x, ops::reshape_to(scale, features.clone())?)?;
-        ops::add(&scaled, ops::reshape_to(shift, features)?)
+        let y = ops::add(&scaled, ops::reshape_to(shift, features)?)?;
+        ops::cast(&y, cx.compute_dtype())
     }
 }
 

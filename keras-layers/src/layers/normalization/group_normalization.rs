@@ -78,7 +78,8 @@ impl Layer for GroupNormalization {
                 &self.gamma_initializer,
                 &self.gamma_regularizer,
                 &self.gamma_constraint,
-            );
+            )
+            .autocast(false);
             w.add(&self.gamma, "gamma", [channels], gamma)?;
         }
         if self.center {
@@ -86,13 +87,14 @@ impl Layer for GroupNormalization {
                 &self.beta_initializer,
                 &self.beta_regularizer,
                 &self.beta_constraint,
-            );
+            )
+            .autocast(false);
             w.add(&self.beta, "beta", [channels], beta)?;
         }
         Ok(())
     }
 
-    fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
+    fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
         let axis = x.shape().axis(self.axis, "group_normalization")?;
         let groups = self.count(x.shape()[axis])?;
         let members = x.shape()[axis] / groups;
@@ -114,6 +116,11 @@ impl Layer for GroupNormalization {
             shift = ops::add(&shift, ops::reshape_to(&self.beta, beside)?)?;
         }
         let y = ops::add(ops::multiply(&wide, &factor)?, &shift)?;
-        ops::cast(ops::reshape_to(&y, x.shape().clone())?, x.dtype())
+        ops::cast(ops::reshape_to(&y, x.shape().clone())?, cx.compute_dtype())
+    }
+
+    /// What comes in `float32` is normalized in `float32`, whatever the layer computes in.
+    fn autocasts(&self) -> bool {
+        false
     }
 }

@@ -57,7 +57,8 @@ impl Layer for LayerNormalization {
                 &self.gamma_initializer,
                 &self.gamma_regularizer,
                 &self.gamma_constraint,
-            );
+            )
+            .autocast(false);
             w.add(&self.gamma, "gamma", shape.clone(), gamma)?;
         }
         if self.center && !self.rms_scaling {
@@ -65,13 +66,14 @@ impl Layer for LayerNormalization {
                 &self.beta_initializer,
                 &self.beta_regularizer,
                 &self.beta_constraint,
-            );
+            )
+            .autocast(false);
             w.add(&self.beta, "beta", shape, beta)?;
         }
         Ok(())
     }
 
-    fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
+    fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
         let wide = widened(x)?;
         let (mean, variance) = ops::moments(&wide, &self.axis, true)?;
         let mut factor = ops::rsqrt(ops::add(&variance, self.epsilon)?)?;
@@ -85,6 +87,11 @@ impl Layer for LayerNormalization {
                 y = ops::add(&y, spread(&self.beta, x.shape(), &self.axis)?)?;
             }
         }
-        ops::cast(&y, x.dtype())
+        ops::cast(&y, cx.compute_dtype())
+    }
+
+    /// What comes in `float32` is normalized in `float32`, whatever the layer computes in.
+    fn autocasts(&self) -> bool {
+        false
     }
 }

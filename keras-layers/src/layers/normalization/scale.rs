@@ -23,6 +23,9 @@ pub(super) fn spread(weight: impl Operand, x: &Shape, axes: &[isize]) -> Result<
 pub(super) fn widened(x: &Tensor) -> Result<Cow<'_, Tensor>> {
     match x.dtype() {
         DType::F32 | DType::F64 => Ok(Cow::Borrowed(x)),
-        _ => ops::cast(x, DType::F32).map(Cow::Owned),
+        _ => {
+            let mask = x.mask().cloned();
+            Ok(Cow::Owned(ops::cast(x, DType::F32)?.with_mask(mask)))
+        }
     }
 }

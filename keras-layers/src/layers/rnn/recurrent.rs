@@ -95,7 +95,7 @@ impl<C: Gated> Layer for Recurrent<C> {
         let class = type_name::<C>().rsplit("::").next().unwrap_or_default();
         let make = || {
             let name = snake_case(class);
-            self.cell.clone().name(&name).with_dtype(w.dtype())
+            self.cell.clone().name(&name).with_dtype(w.dtype_policy())
         };
         let cell = self.made.0.get_or_init(make);
         w.layer_as("cell", cell);

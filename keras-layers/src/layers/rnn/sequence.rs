@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
 use super::cell::{given_states, zeros};
-use crate::{Arguments, Call, Dims, LayerRef};
+use crate::{Arguments, Call, Dims, LayerRef, dtype_policy};
 
 /// How a cell goes through a sequence; what every recurrent layer's config holds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -119,7 +119,7 @@ impl Options {
                     "a batch of known size, because the layer is stateful",
                 )
             })?;
-            states.begin(&cell.as_cell()?.state_shapes(&step)?, cell.dtype());
+            states.begin(&cell.as_cell()?.state_shapes(&step)?, cell.compute_dtype());
         }
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Options {
         let x = inputs.first()?;
         let step = step_shape(x.shape())?;
         let shapes = cell.as_cell()?.state_shapes(&step)?;
-        let dtype = cell.dtype();
+        let dtype = cell.compute_dtype();
         let kept = kept.0.get().filter(|_| self.stateful);
         if let Some(all) = kept {
             let fit = |(s, shape): (&Variable, &Shape)| s.shape() == shape;
@@ -160,13 +160,11 @@ impl Options {
         };
         let cast = |s: &Tensor| ops::cast(s, dtype);
         let states = states.iter().map(cast).collect::<Result<Vec<_>>>()?;
-        let (outputs, states) = self.scan(
-            cell,
-            &cast(x)?.with_mask(x.mask().cloned()),
-            states,
-            &step,
-            cx,
-        )?;
+        let x_cast = cast(x)?.with_mask(x.mask().cloned());
+        // The cell's weights are read in what the cell computes in.
+        let (outputs, states) = dtype_policy::scope(cell.dtype_policy(), || {
+            self.scan(cell, &x_cast, states, &step, cx)
+        })?;
         if let Some(kept) = kept.filter(|_| !x.is_meta()) {
             for (variable, state) in kept.iter().zip(&states) {
                 variable.assign(&ops::stop_gradient(state)?)?;
