@@ -20,6 +20,7 @@
 mod clip;
 mod common;
 mod learning_rate;
+mod loss_scale;
 mod optimizer;
 mod rule;
 mod rules;
@@ -29,6 +30,7 @@ pub mod update;
 
 pub use common::{Common, OptimizerExt};
 pub use learning_rate::LearningRate;
+pub use loss_scale::LossScaleOptimizer;
 pub use optimizer::Optimizer;
 pub use rule::{Slot, Step, UpdateRule};
 pub use rules::{

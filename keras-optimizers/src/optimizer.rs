@@ -2,11 +2,12 @@ mod apply;
 #[cfg(test)]
 mod tests;
 
-use keras_tensor::{Error, Result, Tensor, Variable};
+use keras_tensor::{Error, Result, Tensor, Variable, ops};
 use serde_json::Value;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::loss_scale::{LossScaleOptimizer, Scaling};
 use crate::schedules::Schedule;
 use crate::state::{State, own_variable};
 use crate::{LearningRate, OptimizerSetting, UpdateRule};
@@ -30,7 +31,10 @@ use crate::{LearningRate, OptimizerSetting, UpdateRule};
 /// # Ok::<(), keras_tensor::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Optimizer(Arc<Inner>);
+pub struct Optimizer {
+    inner: Arc<Inner>,
+    scaling: Option<Arc<Scaling>>,
+}
 
 struct Inner {
     setting: OptimizerSetting,
@@ -52,12 +56,25 @@ enum Rate {
 
 impl<T: Into<OptimizerSetting>> From<T> for Optimizer {
     fn from(setting: T) -> Self {
-        Optimizer(Arc::new(Inner {
-            setting: setting.into(),
-            iterations: own_variable("optimizer", "iteration", Tensor::scalar(0i64)),
-            resolved: OnceLock::new(),
-            state: Mutex::new(None),
-        }))
+        Optimizer {
+            inner: Arc::new(Inner {
+                setting: setting.into(),
+                iterations: own_variable("optimizer", "iteration", Tensor::scalar(0i64)),
+                resolved: OnceLock::new(),
+                state: Mutex::new(None),
+            }),
+            scaling: None,
+        }
+    }
+}
+
+impl From<LossScaleOptimizer> for Optimizer {
+    fn from(how: LossScaleOptimizer) -> Self {
+        let (scaling, inner) = Scaling::new(how);
+        Optimizer {
+            scaling: Some(Arc::new(scaling)),
+            ..inner
+        }
     }
 }
 
@@ -77,13 +94,16 @@ impl Optimizer {
     }
 
     fn resolved(&self) -> Result<&Resolved> {
-        if let Some(resolved) = self.0.resolved.get() {
+        if let Some(resolved) = self.inner.resolved.get() {
             return Ok(resolved);
         }
-        let rule = self.0.setting.resolve()?;
+        let rule = self.inner.setting.resolve()?;
         let common = rule.common();
         common.check()?;
         rule.check()?;
+        if let Some(scaling) = &self.scaling {
+            scaling.check()?;
+        }
         let rate = match &common.learning_rate {
             LearningRate::Value(rate) => Rate::Variable(own_variable(
                 &common.name,
@@ -97,8 +117,8 @@ impl Optimizer {
             }
         };
         let path = format!("{}/iteration", common.name);
-        let resolved = self.0.resolved.get_or_init(|| {
-            self.0.iterations.set_path(path);
+        let resolved = self.inner.resolved.get_or_init(|| {
+            self.inner.iterations.set_path(path);
             Resolved { rule, rate }
         });
         Ok(resolved)
@@ -109,12 +129,16 @@ impl Optimizer {
     /// # Errors
     /// What [`Optimizer::resolve`] finds.
     pub fn name(&self) -> Result<&str> {
-        Ok(&self.resolved()?.rule.common().name)
+        let resolved = self.resolved()?;
+        Ok(match &self.scaling {
+            Some(scaling) => scaling.name(),
+            None => &resolved.rule.common().name,
+        })
     }
 
     /// The number of calls of [`Optimizer::apply_gradients`] so far, an int64 variable.
     pub fn iterations(&self) -> &Variable {
-        &self.0.iterations
+        &self.inner.iterations
     }
 
     /// The learning rate of the next step, a float32 number.
@@ -154,7 +178,28 @@ impl Optimizer {
     /// # Errors
     /// What [`Optimizer::resolve`] finds.
     pub fn loss_scale_factor(&self) -> Result<Option<f64>> {
-        Ok(self.resolved()?.rule.common().loss_scale_factor)
+        let resolved = self.resolved()?;
+        match &self.scaling {
+            Some(scaling) => scaling.factor().map(Some),
+            None => Ok(resolved.rule.common().loss_scale_factor),
+        }
+    }
+
+    /// The loss to differentiate: times [`Optimizer::loss_scale_factor`], which [`Optimizer::apply_gradients`] divides
+    /// by again.
+    ///
+    /// # Errors
+    /// What [`Optimizer::resolve`] finds.
+    pub fn scale_loss(&self, loss: &Tensor) -> Result<Tensor> {
+        match self.loss_scale_factor()? {
+            Some(factor) => ops::multiply(loss, factor),
+            None => Ok(loss.clone()),
+        }
+    }
+
+    /// Whether it is a [`LossScaleOptimizer`].
+    pub fn scales_loss(&self) -> bool {
+        self.scaling.is_some()
     }
 
     /// Whether the state variables of the weights exist.
@@ -163,11 +208,14 @@ impl Optimizer {
     }
 
     fn state(&self) -> MutexGuard<'_, Option<State>> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn calls(&self) -> Result<u64> {
-        Ok(self.0.iterations.value()?.item()? as u64)
+        Ok(self.inner.iterations.value()?.item()? as u64)
     }
 
     /// Makes the state variables for these weights; does nothing if it was done before.
@@ -178,7 +226,15 @@ impl Optimizer {
         let resolved = self.resolved()?;
         let mut state = self.state();
         if state.is_none() {
-            *state = Some(State::new(&*resolved.rule, weights)?);
+            let own = &resolved.rule.common().name;
+            let path = match &self.scaling {
+                Some(scaling) => format!("{}/{own}", scaling.name()),
+                None => own.clone(),
+            };
+            *state = Some(State::new(&*resolved.rule, weights, &path)?);
+        }
+        if let Some(scaling) = &self.scaling {
+            scaling.build();
         }
         Ok(())
     }
@@ -186,7 +242,9 @@ impl Optimizer {
     /// The state in Keras's order: iteration, learning rate (unless it is a schedule), then averages, accumulators and
     /// the rule's own slots. Before [`Optimizer::build`] there are only the first two.
     pub fn variables(&self) -> Vec<Variable> {
-        let mut all = vec![self.0.iterations.clone()];
+        let scaling = self.scaling.as_ref();
+        let mut all = scaling.map_or_else(Vec::new, |s| s.variables());
+        all.push(self.inner.iterations.clone());
         if let Ok(resolved) = self.resolved()
             && let Rate::Variable(rate) = &resolved.rate
         {
@@ -233,11 +291,14 @@ impl Optimizer {
     /// What [`Optimizer::resolve`] finds; a rule of one's own, which no table holds.
     pub fn to_json(&self) -> Result<Value> {
         let resolved = self.resolved()?;
-        let mut json = self.0.setting.to_json()?;
+        let mut json = self.inner.setting.to_json()?;
         if let Rate::Variable(rate) = &resolved.rate {
             json["config"]["learning_rate"] = rate.value()?.item()?.into();
         }
-        Ok(json)
+        match &self.scaling {
+            Some(scaling) => Ok(scaling.to_json(json)),
+            None => Ok(json),
+        }
     }
 
     /// The optimizer that [`Optimizer::to_json`] or Keras wrote, or a name, without its state.
@@ -245,12 +306,16 @@ impl Optimizer {
     /// # Errors
     /// An unknown class, or a config that does not fit it.
     pub fn from_json(json: &Value) -> Result<Self> {
-        Ok(OptimizerSetting::from_json(json)?.into())
+        match LossScaleOptimizer::from_json(json)? {
+            Some(scaled) => Ok(scaled.into()),
+            None => Ok(OptimizerSetting::from_json(json)?.into()),
+        }
     }
 }
 
 impl fmt::Debug for Optimizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Optimizer({:?})", self.0.setting)
+        let scaled = if self.scales_loss() { "LossScale" } else { "" };
+        write!(f, "{scaled}Optimizer({:?})", self.inner.setting)
     }
 }

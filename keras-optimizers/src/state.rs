@@ -25,7 +25,7 @@ pub(crate) struct Tracked {
 }
 
 impl State {
-    pub(crate) fn new(rule: &dyn UpdateRule, weights: &[Variable]) -> Result<Self> {
+    pub(crate) fn new(rule: &dyn UpdateRule, weights: &[Variable], path: &str) -> Result<Self> {
         let common = rule.common();
         for weight in weights {
             if !weight.dtype().is_float() {
@@ -47,7 +47,7 @@ impl State {
             .collect();
         let mut variables = Vec::new();
         let mut add = |weight: &Variable, name: &str, initial: f64| {
-            let v = slot(&common.name, weight, name, initial);
+            let v = slot(path, weight, name, initial);
             variables.push(v.clone());
             v
         };
@@ -73,7 +73,7 @@ impl State {
             Some(first) => {
                 let dtype = weights.first().map_or(DType::F32, Variable::dtype);
                 let value = Tensor::from_f64(&[first], [0usize; 0], dtype)?;
-                let v = own_variable(&common.name, "variable", value);
+                let v = own_variable(path, "variable", value);
                 variables.push(v.clone());
                 Some(v)
             }

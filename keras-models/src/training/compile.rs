@@ -3,7 +3,7 @@
 use keras_layers::LayerRef;
 use keras_metrics::losses::{Loss, LossFunction};
 use keras_metrics::metrics::{Mean, Metric, MetricSetting, resolve_metric};
-use keras_optimizers::Optimizer;
+use keras_optimizers::{LossScaleOptimizer, Optimizer};
 use keras_tensor::{Result, Tensor, Variable};
 use serde_json::Value;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub struct Compile {
     pub(crate) loss: Loss,
     pub(crate) metrics: Vec<MetricSetting>,
     pub(crate) weighted_metrics: Vec<MetricSetting>,
+    pub(crate) auto_scale_loss: bool,
 }
 
 impl Compile {
@@ -34,6 +35,7 @@ impl Compile {
             loss: loss.into(),
             metrics: Vec::new(),
             weighted_metrics: Vec::new(),
+            auto_scale_loss: true,
         }
     }
 
@@ -46,6 +48,12 @@ impl Compile {
     /// A number to watch besides the loss, in which samples count by their weights.
     pub fn weighted_metric(mut self, metric: impl Into<MetricSetting>) -> Self {
         self.weighted_metrics.push(metric.into());
+        self
+    }
+
+    /// Whether a model under `mixed_float16` has its optimizer wrapped in a [`LossScaleOptimizer`]; it has by default.
+    pub fn auto_scale_loss(mut self, auto_scale_loss: bool) -> Self {
+        self.auto_scale_loss = auto_scale_loss;
         self
     }
 }
@@ -170,7 +178,14 @@ impl Model {
     /// # Errors
     /// An unknown name.
     pub fn compile(&mut self, how: Compile) -> Result<()> {
-        how.optimizer.resolve()?;
+        let mixed = self.dtype_policy().name() == "mixed_float16";
+        let wraps = how.auto_scale_loss && mixed && !how.optimizer.scales_loss();
+        let optimizer = if wraps {
+            LossScaleOptimizer::new(&how.optimizer).into()
+        } else {
+            how.optimizer.clone()
+        };
+        optimizer.resolve()?;
         let loss = how.loss.resolve()?;
         // A loss of one's own is no reason not to train; whoever writes the config is told.
         let config = how.config().map_err(|e| e.to_string());
@@ -185,7 +200,7 @@ impl Model {
             )
             .collect::<Result<_>>()?;
         self.compiled = Some(Compiled {
-            optimizer: how.optimizer,
+            optimizer,
             loss,
             loss_tracker: Mean::new().name("loss"),
             watched,

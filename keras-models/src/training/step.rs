@@ -81,9 +81,10 @@ impl Model {
             return Err(self.not_compiled());
         };
         plan.refresh(&root);
+        let scaled = optimizer.scale_loss(loss)?;
         let mut gradients = std::mem::take(&mut plan.gradients);
         let done = tape
-            .gradient_into(loss, None, &plan.trainable, &mut gradients)
+            .gradient_into(&scaled, None, &plan.trainable, &mut gradients)
             .and_then(|()| optimizer.apply_gradients(&gradients, &plan.trainable));
         gradients.clear();
         plan.gradients = gradients;

@@ -21,6 +21,12 @@ impl Optimizer {
     ) -> Result<()> {
         check(gradients, weights)?;
         self.build(weights)?;
+        if let Some(scaling) = &self.scaling {
+            // An overflow is no error: the step is left out, and the next one tries a smaller scale.
+            if !finite(gradients)? {
+                return scaling.shrink();
+            }
+        }
         let resolved = self.resolved()?;
         let mut state = self.state();
         let Some(state) = &mut *state else {
@@ -29,12 +35,16 @@ impl Optimizer {
         let mut taken = std::mem::take(&mut state.gradients);
         taken.clear();
         taken.resize(state.weights.len(), None);
-        let scale = resolved.rule.common().loss_scale_factor;
+        let scale = self.loss_scale_factor()?;
         let done = collect(state, gradients, weights, scale, &mut taken)
             .and_then(|()| self.update(resolved, state, &mut taken));
         taken.clear();
         state.gradients = taken;
-        done
+        done?;
+        match &self.scaling {
+            Some(scaling) => scaling.grow(),
+            None => Ok(()),
+        }
     }
 
     fn update(
@@ -60,7 +70,7 @@ impl Optimizer {
             state.average(common, iteration)?;
         }
         let next = Tensor::scalar(calls as i64 + 1);
-        self.0.iterations.assign(&next)
+        self.inner.iterations.assign(&next)
     }
 
     fn step(
@@ -134,6 +144,16 @@ fn check(gradients: &[Option<Tensor>], weights: &[Variable]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether no gradient has an infinity or a NaN.
+fn finite(gradients: &[Option<Tensor>]) -> Result<bool> {
+    for g in gradients.iter().flatten() {
+        if ops::all(ops::isfinite(g)?, None)?.item()? == 0.0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Puts each gradient, unscaled, in the place of its weight.
