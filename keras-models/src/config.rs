@@ -90,7 +90,11 @@ impl Model {
             return Ok(None);
         };
         let mut config = compiled.config.clone().map_err(Error::Other)?;
-        config["optimizer"] = compiled.optimizer.to_json()?;
+        let mut optimizer = compiled.optimizer.to_json()?;
+        if compiled.auto_scaled {
+            optimizer = optimizer["config"]["inner_optimizer"].take();
+        }
+        config["optimizer"] = optimizer;
         Ok(Some(config))
     }
 }

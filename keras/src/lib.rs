@@ -50,6 +50,16 @@ pub mod autograd {
     pub use keras_autograd::*;
 }
 
+/// What layers compute in and keep weights in.
+pub mod dtype_policies {
+    pub use keras_layers::DTypePolicy;
+}
+
+/// Settings of a thread.
+pub mod config {
+    pub use keras_layers::{dtype_policy, set_dtype_policy};
+}
+
 /// Helpers around data and names.
 pub mod utils {
     pub use keras_datasets::utils::*;

@@ -3,6 +3,7 @@
 mod cells;
 mod configs;
 mod facts;
+mod half;
 mod layers;
 mod objects;
 mod support;

@@ -92,6 +92,8 @@ impl Watched {
 
 /// A compiled model's parts.
 pub(crate) struct Compiled {
+    /// Whether the optimizer scales the loss though the user did not say so; files do not tell of it.
+    pub(crate) auto_scaled: bool,
     pub(crate) optimizer: Optimizer,
     pub(crate) loss: Arc<dyn LossFunction>,
     pub(crate) loss_tracker: Mean,
@@ -200,6 +202,7 @@ impl Model {
             )
             .collect::<Result<_>>()?;
         self.compiled = Some(Compiled {
+            auto_scaled: wraps,
             optimizer,
             loss,
             loss_tracker: Mean::new().name("loss"),
@@ -208,5 +211,108 @@ impl Model {
             config,
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fit, Predict, Sequential, layers};
+    use keras_layers::layers::{BatchNormalization, Dense, Input};
+    use keras_layers::set_dtype_policy;
+    use keras_optimizers::{OptimizerExt, SGD};
+    use keras_tensor::{DType, ops};
+
+    fn mixed() -> Sequential {
+        set_dtype_policy("mixed_float16").unwrap();
+        let network = Sequential::new(layers![
+            Input::new([4]),
+            Dense::new(5).activation("tanh"),
+            BatchNormalization::new(),
+            Dense::new(3).activation("softmax"),
+        ]);
+        set_dtype_policy("float32").unwrap();
+        let first = |(i, w): (usize, &Variable)| {
+            let size = w.shape().size();
+            let value = |place: usize| match w.name() {
+                "moving_mean" | "moving_variance" => 1.0,
+                _ => ((place + i) as f64).sin(),
+            };
+            let data: Vec<f64> = (0..size).map(value).collect();
+            Tensor::from_f64(&data, w.shape(), w.dtype()).unwrap()
+        };
+        let values: Vec<Tensor> = network.weights().iter().enumerate().map(first).collect();
+        network.set_weights(&values).unwrap();
+        network
+    }
+
+    fn how() -> Compile {
+        let optimizer = SGD::new().learning_rate(0.1);
+        Compile::new(optimizer, "sparse_categorical_crossentropy").metric("accuracy")
+    }
+
+    /// The numbers are those of Keras 3.15.1 on TensorFlow 2.21 for the same network and data.
+    #[test]
+    fn training_under_mixed_float16_is_keras_s() {
+        let mut network = mixed();
+        network.compile(how()).unwrap();
+        let data: Vec<f64> = (0..32).map(|i| (i as f64 * 0.7).cos()).collect();
+        let x = Tensor::from_f64(&data, [8, 4], DType::F32).unwrap();
+        let y = Tensor::new(&[0i32, 1, 2, 0, 1, 2, 0, 1], [8]).unwrap();
+        let fit = Fit::new().batch_size(4).epochs(4).shuffle(false).verbose(0);
+        let history = network.fit((&x, &y), fit).unwrap();
+        let wanted = [1.46442044, 1.29850054, 1.20296049, 1.14404809];
+        for (got, wanted) in history.get("loss").unwrap().iter().zip(wanted) {
+            assert!((got - wanted).abs() < 2e-3, "{got}, not {wanted}");
+        }
+        assert_eq!(history.get("accuracy").unwrap(), [0.0, 0.0, 0.25, 0.25]);
+        let kernel = network.weights()[0].value().unwrap().to_f64_vec().unwrap();
+        for (got, wanted) in kernel
+            .iter()
+            .zip([0.0390991, 0.8340390, 0.8394884, 0.1800757])
+        {
+            assert!((got - wanted).abs() < 2e-3, "{got}, not {wanted}");
+        }
+        assert!(network.weights().iter().all(|w| w.dtype() == DType::F32));
+        let predicted = network.predict(&x, Predict::new().verbose(0)).unwrap();
+        assert_eq!(predicted.dtype(), DType::F16);
+        let first = ops::slice_axis(&predicted, 0, 0, 1).unwrap();
+        for (got, wanted) in first
+            .to_f64_vec()
+            .unwrap()
+            .iter()
+            .zip([0.5786, 0.2847, 0.1368])
+        {
+            assert!((got - wanted).abs() < 2e-3, "{got}, not {wanted}");
+        }
+        let variables = network.optimizer().unwrap().variables();
+        let paths: Vec<String> = variables.iter().map(Variable::path).collect();
+        let values = |v: &Variable| v.value().unwrap().item().unwrap() as f32;
+        let values: Vec<f32> = variables.iter().map(values).collect();
+        assert_eq!(
+            paths,
+            [
+                "loss_scale_optimizer/iteration",
+                "loss_scale_optimizer/learning_rate",
+                "loss_scale_optimizer/step_counter",
+                "loss_scale_optimizer/dynamic_scale",
+                "sgd/iteration",
+                "sgd/learning_rate",
+            ]
+        );
+        assert_eq!(values, [0.0, 0.0, 8.0, 32768.0, 8.0, 0.1]);
+        // Files hold the optimizer that the user gave.
+        let config = network.compile_config().unwrap().unwrap();
+        assert_eq!(config["optimizer"]["class_name"], "SGD");
+    }
+
+    #[test]
+    fn the_loss_is_not_scaled_where_that_is_not_wanted() {
+        let mut network = mixed();
+        network.compile(how().auto_scale_loss(false)).unwrap();
+        assert!(!network.optimizer().unwrap().scales_loss());
+        let mut plain = Sequential::new(layers![Dense::new(1)]);
+        plain.compile(Compile::new("sgd", "mse")).unwrap();
+        assert!(!plain.optimizer().unwrap().scales_loss());
     }
 }
