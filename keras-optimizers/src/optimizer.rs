@@ -41,6 +41,21 @@ struct Inner {
     iterations: Variable,
     resolved: OnceLock<Resolved>,
     state: Mutex<Option<State>>,
+    undecayed: Mutex<Undecayed>,
+}
+
+/// The weights that weight decay leaves alone.
+#[derive(Default)]
+struct Undecayed {
+    variables: Vec<Variable>,
+    names: Vec<String>,
+}
+
+impl Undecayed {
+    fn has(&self, weight: &Variable) -> bool {
+        self.variables.iter().any(|v| v.is(weight))
+            || self.names.iter().any(|n| weight.name().contains(n))
+    }
 }
 
 /// What the name and the arguments say, once they are known to be right.
@@ -62,6 +77,7 @@ impl<T: Into<OptimizerSetting>> From<T> for Optimizer {
                 iterations: own_variable("optimizer", "iteration", Tensor::scalar(0i64)),
                 resolved: OnceLock::new(),
                 state: Mutex::new(None),
+                undecayed: Mutex::default(),
             }),
             scaling: None,
         }
@@ -205,6 +221,32 @@ impl Optimizer {
     /// Whether the state variables of the weights exist.
     pub fn is_built(&self) -> bool {
         self.state().is_some()
+    }
+
+    /// Leaves weights out of weight decay: those that are given, and those whose name contains one of `names` (`"bias"`).
+    ///
+    /// A later call takes the place of an earlier one. Names are parts of names, not regular expressions as in Keras.
+    ///
+    /// # Errors
+    /// The optimizer is built already.
+    pub fn exclude_from_weight_decay(&self, weights: &[Variable], names: &[&str]) -> Result<()> {
+        if self.is_built() {
+            return Err(Error::argument(
+                "exclude_from_weight_decay",
+                "an optimizer that is built",
+                "a call before the first step",
+            ));
+        }
+        *self.undecayed() = Undecayed {
+            variables: weights.to_vec(),
+            names: names.iter().map(|n| n.to_string()).collect(),
+        };
+        Ok(())
+    }
+
+    fn undecayed(&self) -> MutexGuard<'_, Undecayed> {
+        let undecayed = self.inner.undecayed.lock();
+        undecayed.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, Option<State>> {

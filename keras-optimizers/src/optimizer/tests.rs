@@ -191,3 +191,21 @@ fn what_a_config_lacks_is_the_default_of_its_class() {
     assert_eq!(config["weight_decay"], 0.004);
     assert_eq!(Optimizer::from("sgd").learning_rate().unwrap() as f32, 0.01);
 }
+
+#[test]
+fn weights_can_be_left_out_of_weight_decay() {
+    let one = |name: &str| Variable::new(Tensor::scalar(1.0f32), name);
+    let all = [one("kernel"), one("bias"), one("gamma")];
+    let optimizer = Optimizer::from(SGD::new().learning_rate(0.5).weight_decay(0.5));
+    optimizer
+        .exclude_from_weight_decay(&all[2..], &["bias"])
+        .unwrap();
+    let zero = || Some(Tensor::scalar(0.0f32));
+    optimizer
+        .apply_gradients(&[zero(), zero(), zero()], &all)
+        .unwrap();
+    assert_eq!(all.each_ref().map(value), [0.75, 1.0, 1.0]);
+    let message = optimizer.exclude_from_weight_decay(&[], &["kernel"]);
+    let message = message.unwrap_err().to_string();
+    assert!(message.contains("before the first step"), "{message}");
+}
