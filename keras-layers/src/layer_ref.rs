@@ -579,7 +579,7 @@ impl LayerRef {
             .and_then(|n| n.as_str().map(str::to_string))
             .unwrap_or_else(|| names::of_class(entry.class_name));
         let trainable = base("trainable").and_then(|t| t.as_bool()).unwrap_or(true);
-        let policy = DTypePolicy::from_json(&base("dtype").unwrap_or_default())?;
+        let policy = DTypePolicy::from_json(base("dtype").unwrap_or_default())?;
         let layer = Self::from_parts((entry.load)(config)?, entry.class_name.into(), name);
         Ok(layer.with_dtype(policy).with_trainable(trainable))
     }
