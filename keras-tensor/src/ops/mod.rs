@@ -12,6 +12,7 @@ mod math;
 mod nn;
 mod operand;
 mod operators;
+mod pool;
 
 pub use array::*;
 pub use attention::*;
@@ -21,3 +22,4 @@ pub use linalg::*;
 pub use math::*;
 pub use nn::*;
 pub use operand::{Literal, Operand};
+pub use pool::{Pooling, adaptive_pool, pool};
