@@ -1,7 +1,7 @@
 use keras_tensor::op::Fold;
-use keras_tensor::{Error, Result, Tensor, ops};
+use keras_tensor::{DType, Error, Outputs, Result, Tensor, ops};
 
-use crate::{Call, DataFormat, Layer};
+use crate::{Arguments, Call, DataFormat, Layer};
 
 macro_rules! global {
     ($(#[doc = $doc:literal])+ $Layer:ident, $space:literal, $fold:ident, $takes_mask:literal) => {
@@ -30,11 +30,21 @@ macro_rules! global {
                     let wanted = format!("{} axes: batch, {} of space, channels", $space + 2, $space);
                     return Err(Error::shape("pooling", &[x.shape()], wanted));
                 }
-                if let (true, Some(mask)) = ($takes_mask, x.mask()) {
+                let mask = x.mask().filter(|_| $takes_mask);
+                if let Some(mask) = mask {
                     return mean_of_seen(x, mask, first, self.keepdims);
                 }
                 let axes: Vec<isize> = (first..first + $space).map(|a| a as isize).collect();
                 ops::reduce(x, Fold::$fold, &axes[..], self.keepdims)
+            }
+
+            fn call_many(&self, inputs: &Arguments<Tensor>, cx: &Call) -> Result<Outputs> {
+                let x = inputs.first()?;
+                let y = match inputs.tensor(1, "mask").filter(|_| $takes_mask) {
+                    Some(mask) => self.call(&x.clone().with_mask(Some(mask.clone())), cx)?,
+                    None => self.call(x, cx)?,
+                };
+                Ok(Outputs::from_iter([y]))
             }
 
             fn mask(&self, _: &Tensor) -> Result<Option<Tensor>> {
@@ -46,13 +56,11 @@ macro_rules! global {
 
 /// The mean over time of the steps that the mask shows.
 fn mean_of_seen(x: &Tensor, mask: &Tensor, time: usize, keepdims: bool) -> Result<Tensor> {
-    let other = if time == 1 { 2 } else { 1 };
-    let mask = ops::expand_dims(ops::cast(mask, x.dtype())?, other)?;
-    let seen = ops::reduce(ops::multiply(x, &mask)?, Fold::Sum, time as isize, keepdims)?;
-    ops::divide(
-        seen,
-        ops::reduce(&mask, Fold::Sum, time as isize, keepdims)?,
-    )
+    let channels = if time == 1 { 2 } else { 1 };
+    let mask = ops::expand_dims(ops::cast(mask, DType::Bool)?, channels)?;
+    let seen = ops::where_(&mask, x, ops::zeros_like(x)?)?;
+    let sum = |x: &Tensor| ops::reduce(x, Fold::Sum, time as isize, keepdims);
+    ops::divide(sum(&seen)?, sum(&ops::cast(&mask, x.dtype())?)?)
 }
 
 global! {
