@@ -25,6 +25,11 @@ pub(crate) fn parse(what: &str, text: &[u8], limits: &Limits) -> Result<Value> {
     Ok(json)
 }
 
+/// Whether a `compile_config` says anything; Keras writes an empty one for a model that is not compiled.
+pub(crate) fn is_compiled(config: &Value) -> bool {
+    config.as_object().is_some_and(|c| !c.is_empty())
+}
+
 /// Compiles a model as a file says.
 pub(crate) fn compile(model: &mut Model, config: &Value) -> Result<()> {
     let mut config = config.clone();

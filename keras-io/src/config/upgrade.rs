@@ -29,10 +29,20 @@ fn class(object: &mut Map<String, Value>) {
     let Some(Value::Object(config)) = object.get_mut("config") else {
         return;
     };
-    if name == "InputLayer"
-        && let Some(shape) = config.remove("batch_input_shape")
-    {
-        config.insert("batch_shape".into(), shape);
+    match &*name {
+        "InputLayer" => {
+            if let Some(shape) = config.remove("batch_input_shape") {
+                config.insert("batch_shape".into(), shape);
+            }
+        }
+        // Keras 2 wrote the axis that it found as a list.
+        "BatchNormalization" => {
+            if let Some([axis]) = config.get("axis").and_then(Value::as_array).map(|a| &a[..]) {
+                let axis = axis.clone();
+                config.insert("axis".into(), axis);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn save(model: &Model, path: &Path, include_optimizer: bool) -> Resul
     let mut config = model.to_json()?;
     let mut tree = Tree::new();
     weights::write(model, &mut tree)?;
+    config["compile_config"] = json!({});
     if include_optimizer && let Some(compile_config) = model.compile_config()? {
         config["compile_config"] = compile_config;
         weights::optimizer::write(model.optimizer()?, &mut tree)?;
@@ -67,7 +68,7 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
         ));
     }
     weights::read(&model, &file, &mut plan)?;
-    if how.compile && !compile_config.is_null() {
+    if how.compile && config::is_compiled(&compile_config) {
         match config::compile(&mut model, &compile_config) {
             Ok(()) => {
                 let trained = model.trainable_variables();

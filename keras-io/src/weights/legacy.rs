@@ -7,6 +7,7 @@ use keras_tensor::{Error, Result, Variable};
 use serde_json::Value;
 use std::path::Path;
 
+use super::optimizer;
 use super::read::Plan;
 use crate::hdf5::{Dataset, Group, Tree};
 use crate::keras_file::KERAS_VERSION;
@@ -163,7 +164,7 @@ fn take_all(
     Ok(())
 }
 
-/// Reads the state of the optimizer; one that does not fit is left out with a warning, as Keras does.
+/// Reads the state of the optimizer, if there is any.
 fn read_optimizer(
     optimizer: &Optimizer,
     model: &Model,
@@ -174,23 +175,7 @@ fn read_optimizer(
         return Ok(());
     };
     let stored = listed(&group)?;
-    if stored.len() > 2 {
-        optimizer.build(&model.trainable_variables())?;
-    }
-    let mut variables = optimizer.variables();
-    // Keras 2 kept the learning rate in the config alone.
-    if stored.len() + 1 == variables.len() && variables[1].name() == "learning_rate" {
-        variables.remove(1);
-    }
-    let mut state = Plan::new(false);
-    if let Err(e) = take_all(model, &variables, &stored, &mut state) {
-        let name = optimizer.name()?;
-        plan.warnings
-            .push(format!("the state of optimizer `{name}` is left out: {e}"));
-        return Ok(());
-    }
-    plan.add(state);
-    Ok(())
+    optimizer::take(optimizer, &model.trainable_variables(), &stored, plan)
 }
 
 /// Writes a whole model.

@@ -99,7 +99,8 @@ fn read_new(
 ) -> Result<()> {
     let outcome = read_variables(layer.name(), &layer.own_weights(), from, path, plan);
     plan.skip(outcome.map_err(|e| in_layer(layer, e)))?;
-    let mut met = vec!["vars".to_string(), "optimizer".to_string()];
+    // Keras 2 stored the states of metrics, which Keras 3 starts anew.
+    let mut met: Vec<String> = vec!["optimizer".into(), "metrics".into()];
     for (inner, child) in children(layer) {
         if !seen.is_first(&child) {
             continue;

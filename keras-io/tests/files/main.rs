@@ -1,0 +1,7 @@
+//! Files that real Keras wrote, files of attackers, and our own.
+
+mod layers;
+mod models;
+mod subclassed;
+mod support;
+mod train;
