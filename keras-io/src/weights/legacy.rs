@@ -1,6 +1,7 @@
 //! The legacy layout: a group for each layer, with the names of its weights in order.
 
 use keras_layers::LayerRef;
+use keras_metrics::losses::Loss;
 use keras_models::Model;
 use keras_optimizers::Optimizer;
 use keras_tensor::{Error, Result, Variable};
@@ -191,6 +192,12 @@ pub(crate) fn save_model(model: &Model, path: &Path, include_optimizer: bool) ->
         let optimizer = compile["optimizer"].take();
         if let Value::Object(settings) = &mut compile {
             settings.remove("optimizer");
+        }
+        // Keras 3 cannot read the name of a loss back from this format; as an object it can.
+        if let Some(name) = compile["loss"].as_str()
+            && let Ok(object) = Loss::from(name).to_json()
+        {
+            compile["loss"] = object;
         }
         compile["optimizer_config"] = serde_json::json!({"class_name": optimizer["class_name"], "config": optimizer["config"]});
         file.set_text("training_config", compile.to_string());
