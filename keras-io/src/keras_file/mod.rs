@@ -1,6 +1,5 @@
 //! The `.keras` file: a zip of `metadata.json`, `config.json`, `model.weights.h5`, and `assets/`.
 
-mod archive;
 mod date;
 
 use keras_models::Model;
@@ -9,11 +8,11 @@ use serde_json::json;
 use std::io::Write;
 use std::path::Path;
 
+use crate::archive::{self, Archive};
 use crate::hdf5::{Group, Tree};
 use crate::limits::format_error;
 use crate::weights::Plan;
 use crate::{Limits, Load, Loaded, atomic, config, weights};
-use archive::Archive;
 
 /// The Keras whose files are written.
 pub(crate) const KERAS_VERSION: &str = "3.15.1";
@@ -44,7 +43,7 @@ pub(crate) fn save(model: &Model, path: &Path, include_optimizer: bool) -> Resul
 
 pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     let limits = &how.limits;
-    let mut archive = Archive::open(path, limits)?;
+    let mut archive = Archive::open(path, limits, &["a zip archive"])?;
     let what = path.display().to_string();
     let missing =
         |member: &str| format_error(&what, format!("it holds no {member}, as .keras files do"));
@@ -88,7 +87,7 @@ pub(crate) fn load_weights(
     limits: &Limits,
     plan: &mut Plan,
 ) -> Result<()> {
-    let bytes = Archive::open(path, limits)?.read(WEIGHTS, limits.bytes)?;
+    let bytes = Archive::open(path, limits, &["a zip archive"])?.read(WEIGHTS, limits.bytes)?;
     let bytes = bytes.ok_or_else(|| {
         format_error(path.display().to_string(), format!("it holds no {WEIGHTS}"))
     })?;

@@ -3,6 +3,7 @@
 mod hostile;
 mod layers;
 mod models;
+mod round_trip;
 mod subclassed;
 mod support;
 mod train;

@@ -18,7 +18,7 @@ struct Block {
 }
 
 impl Block {
-    fn new(units: usize) -> LayerRef {
+    fn layer(units: usize) -> LayerRef {
         LayerRef::from(Block {
             units,
             scale: Weight::default(),
@@ -61,7 +61,7 @@ struct Net {
 impl Default for Net {
     fn default() -> Self {
         Net {
-            blocks: [Block::new(4), Block::new(3)],
+            blocks: [Block::layer(4), Block::layer(3)],
             head: Dense::new(2).into(),
             extra: Dense::new(2).name("kd"),
         }

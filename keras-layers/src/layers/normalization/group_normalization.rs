@@ -58,7 +58,7 @@ impl GroupNormalization {
         } else {
             usize::try_from(self.groups).unwrap_or(0)
         };
-        if groups == 0 || channels % groups != 0 {
+        if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(Error::argument(
                 "groups",
                 self.groups,
