@@ -8,6 +8,7 @@ use keras_tensor::{Error, Result, Variable};
 use serde_json::Value;
 use std::path::Path;
 
+use super::convert::{Origin, convert};
 use super::optimizer;
 use super::read::Plan;
 use crate::hdf5::{Dataset, Group, Tree};
@@ -65,10 +66,12 @@ pub(crate) fn read_weights(
     by_name: bool,
     plan: &mut Plan,
 ) -> Result<()> {
+    let root = file;
     let file = match file.find_group("model_weights")? {
         Some(inner) => inner,
         None => file.clone(),
     };
+    let origin = origin_of(root, &file)?;
     let names = file.texts("layer_names")?.unwrap_or_default();
     let mut stored = Vec::new();
     for name in names {
@@ -92,7 +95,7 @@ pub(crate) fn read_weights(
                 ));
             }
             for (layer, wanted) in same {
-                let outcome = take_all(layer, wanted, weights, plan);
+                let outcome = take_all(layer, wanted, weights, &origin, plan);
                 plan.skip(outcome)?;
             }
         }
@@ -108,7 +111,7 @@ pub(crate) fn read_weights(
             ));
         }
         for ((layer, wanted), (_, weights)) in layers.iter().zip(&stored) {
-            let outcome = take_all(layer, wanted, weights, plan);
+            let outcome = take_all(layer, wanted, weights, &origin, plan);
             plan.skip(outcome)?;
         }
     }
@@ -117,7 +120,7 @@ pub(crate) fn read_weights(
         && let Some(top) = file.find_group("top_level_model_weights")?
     {
         let weights = listed(&top)?;
-        let outcome = take_all(model, &own, &weights, plan);
+        let outcome = take_all(model, &own, &weights, &origin, plan);
         plan.skip(outcome)?;
     }
     Ok(())
@@ -144,6 +147,7 @@ fn take_all(
     layer: &LayerRef,
     wanted: &[Variable],
     stored: &[Dataset],
+    origin: &Origin,
     plan: &mut Plan,
 ) -> Result<()> {
     let in_layer = |source: Error| Error::InLayer {
@@ -151,18 +155,53 @@ fn take_all(
         class: layer.class_name().to_string(),
         source: Box::new(source),
     };
-    if wanted.len() != stored.len() {
+    if *origin == Origin::default() && wanted.len() == stored.len() {
+        let mut both = wanted.iter().zip(stored);
+        return both
+            .try_for_each(|(variable, dataset)| plan.take(variable, dataset).map_err(in_layer));
+    }
+    // A converted layout has more or other values than the layer, but not more elements.
+    let elements: usize = wanted.iter().map(|v| v.shape().size()).sum();
+    let mut declared = 0u64;
+    for dataset in stored {
+        let size = dataset
+            .shape()?
+            .iter()
+            .try_fold(1u64, |a, &n| a.checked_mul(n));
+        declared = declared.saturating_add(size.unwrap_or(u64::MAX));
+    }
+    if declared != elements as u64 {
+        let problem = format!("{declared} numbers where the weights of the layer have {elements}");
+        return Err(in_layer(format_error("legacy HDF5 file", problem)));
+    }
+    let values = stored
+        .iter()
+        .map(Dataset::read)
+        .collect::<Result<Vec<_>>>()?;
+    let values = convert(layer, wanted, values, origin).map_err(in_layer)?;
+    if wanted.len() != values.len() {
         let problem = format!(
             "{} weights where the layer has {}",
-            stored.len(),
+            values.len(),
             wanted.len()
         );
         return Err(in_layer(format_error("legacy HDF5 file", problem)));
     }
-    for (variable, dataset) in wanted.iter().zip(stored) {
-        plan.take(variable, dataset).map_err(in_layer)?;
-    }
-    Ok(())
+    let mut both = wanted.iter().zip(values);
+    both.try_for_each(|(variable, value)| plan.put(variable, value).map_err(in_layer))
+}
+
+/// What wrote the file. The attributes stand at the root, in the group of the weights, or, with Keras 1, nowhere.
+fn origin_of(root: &Group, weights: &Group) -> Result<Origin> {
+    let attribute = |name: &str| match weights.text(name)? {
+        Some(text) => Ok(Some(text)),
+        None => root.text(name),
+    };
+    let version = attribute("keras_version")?;
+    Ok(Origin {
+        keras1: version.is_none_or(|v| v.starts_with("1.")),
+        theano: attribute("backend")?.is_some_and(|b| b == "theano"),
+    })
 }
 
 /// Reads the state of the optimizer, if there is any.

@@ -49,7 +49,19 @@ impl Plan {
     }
 
     /// Remembers a value that is read already.
+    ///
+    /// # Errors
+    /// Another shape.
     pub(crate) fn put(&mut self, variable: &Variable, value: Tensor) -> Result<()> {
+        if value.shape() != variable.shape() {
+            let got = [&value.shape()[..]];
+            let wanted = format!("a value of shape {}", variable.shape());
+            return Err(Error::shape(
+                format!("weight `{}`", variable.path()),
+                &got,
+                wanted,
+            ));
+        }
         let value = if value.dtype() == variable.dtype() {
             value
         } else {
