@@ -4,7 +4,7 @@ mod date;
 
 use keras_models::Model;
 use keras_tensor::{Error, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 
@@ -29,7 +29,7 @@ pub(crate) fn save(model: &Model, path: &Path, include_optimizer: bool) -> Resul
         weights::optimizer::write(model.optimizer()?, &mut tree)?;
     }
     let metadata = json!({"keras_version": KERAS_VERSION, "date_saved": date::now()});
-    let text = |json: &serde_json::Value| json.to_string().into_bytes();
+    let text = |json: &Value| json.to_string().into_bytes();
     let members = [
         ("metadata.json", text(&metadata)),
         ("config.json", text(&config)),
@@ -49,7 +49,13 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
         |member: &str| format_error(&what, format!("it holds no {member}, as .keras files do"));
     let text = archive.read("config.json", limits.json_bytes)?;
     let text = text.ok_or_else(|| missing("config.json"))?;
-    let mut json = config::parse(&format!("{what}: config.json"), &text, limits)?;
+    let metadata = archive
+        .read("metadata.json", limits.json_bytes)?
+        .unwrap_or_default();
+    // Without it, the format says that it is Keras 3, or the last of Keras 2.
+    let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
+    let version = metadata["keras_version"].as_str().or(Some(KERAS_VERSION));
+    let mut json = config::parse(&format!("{what}: config.json"), &text, limits, version)?;
     let compile_config = json["compile_config"].take();
     let mut warnings = Vec::new();
     let mut model = Model::from_json(&json)?;
@@ -68,7 +74,7 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     }
     weights::read(&model, &file, &mut plan)?;
     if how.compile && config::is_compiled(&compile_config) {
-        match config::compile(&mut model, &compile_config) {
+        match config::compile(&mut model, &compile_config, version) {
             Ok(()) => {
                 let trained = model.trainable_variables();
                 weights::optimizer::read(model.optimizer()?, &trained, &file, &mut plan)?;

@@ -30,10 +30,13 @@ pub(crate) fn load_model(path: &Path, how: &Load) -> Result<Loaded> {
             "it holds weights and no config; make the model and load them with load_weights";
         format_error(&what, problem)
     })?;
+    let version = file.text("keras_version")?;
+    let version = version.as_deref();
     let json = config::parse(
         &format!("{what}: model_config"),
         text.as_bytes(),
         &how.limits,
+        version,
     )?;
     let mut model = Model::from_json(&json)?;
     if !model.is_built() {
@@ -49,7 +52,7 @@ pub(crate) fn load_model(path: &Path, how: &Load) -> Result<Loaded> {
     {
         let outcome = serde_json::from_str::<Value>(&text)
             .map_err(|e| format_error(format!("{what}: training_config"), e.to_string()))
-            .and_then(|json| config::compile(&mut model, &json));
+            .and_then(|json| config::compile(&mut model, &json, version));
         match outcome {
             Ok(()) => read_optimizer(model.optimizer()?, &model, &file, &mut plan)?,
             Err(e) => warnings.push(format!("the model is not compiled: {e}")),
