@@ -7,12 +7,9 @@ from pathlib import Path
 
 golden = Path(sys.argv[1])
 here = Path(__file__).parent
-KNOWN = {"Sequential", "InputLayer", "Dense", "Activation", "ReLU", "Softmax", "LeakyReLU", "Dropout", "Flatten",
-         "Reshape", "BatchNormalization"}
 PREPROCESSING = {"CategoryEncoding", "CenterCrop", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup",
                  "MelSpectrogram", "Normalization", "Rescaling", "Resizing", "STFTSpectrogram", "StringLookup",
                  "TextVectorization"}
-LATER = {"Adafactor", "Lamb", "Muon", "LossScaleOptimizer"}
 
 
 def config(path):
@@ -31,23 +28,19 @@ def classes(node):
             yield from classes(value)
 
 
-def fits(model):
-    used = set(classes(model["config"])) - {"DTypePolicy"}
-    optimizer = (model.get("compile_config") or {}).get("optimizer") or {}
-    return model["class_name"] == "Sequential" and used <= KNOWN and optimizer.get("class_name") not in LATER
-
-
 members = {}
-for kind, file in (("train", "init.keras"), ("layers", "model.keras")):
+for kind, file in (("train", "init.keras"), ("layers", "model.keras"), ("models", "model.keras")):
     for folder in sorted((golden / kind).iterdir()):
         if not (folder / file).exists():
             continue
         model = config(folder / file)
-        if kind == "layers" and not PREPROCESSING & set(classes(model)) or kind == "train" and fits(model):
-            name = f"{kind}/{folder.name}"
-            members[f"{name}/config.json"] = json.dumps(model).encode()
-            members[f"{name}/case.json"] = (folder / "case.json").read_bytes()
-            members[f"{name}/io.npz"] = (folder / "io.npz").read_bytes()
+        if PREPROCESSING & set(classes(model)):
+            continue
+        name = f"{kind}/{folder.name}"
+        members[f"{name}/config.json"] = json.dumps(model).encode()
+        for member in ("case.json", "io.npz", "config_k2.json", "case_k2.json", "io_k2.npz"):
+            if (folder / member).exists():
+                members[f"{name}/{member}"] = (folder / member).read_bytes()
 misc = json.loads((golden / "misc.json").read_text())
 misc = {kind: misc[kind] for kind in ("regularizers", "constraints", "initializers")}
 members["misc.json"] = json.dumps(misc).encode()

@@ -1,6 +1,6 @@
 //! What a layer is called with where one tensor is not enough.
 
-use keras_tensor::{Error, Result, SmallVec, Tensor};
+use keras_tensor::{Error, Result, SmallVec};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub enum Argument<T> {
 
 /// The arguments of a call, by position and by name, as Keras's layers take them.
 ///
-/// `T` is [`Tensor`] when a layer computes, [`crate::Dims`] when it is built.
+/// `T` is `Tensor` when a layer computes, [`crate::Dims`] when it is built, [`crate::Symbolic`] in a graph.
 ///
 /// ```
 /// use keras_layers::Arguments;
@@ -88,12 +88,46 @@ impl<T> Arguments<T> {
         })
     }
 
+    /// The tensors themselves.
+    pub fn into_tensors(self) -> impl Iterator<Item = T> {
+        let named = self.named.into_iter().map(|(_, value)| value);
+        self.positional
+            .into_iter()
+            .chain(named)
+            .flat_map(|argument| match argument {
+                Argument::One(t) => vec![t],
+                Argument::List(all) => all,
+                Argument::Value(_) => Vec::new(),
+            })
+    }
+
+    /// Takes out an argument that was given by name.
+    pub fn take(&mut self, name: &str) -> Option<Argument<T>> {
+        let at = self.named.iter().position(|(n, _)| n == name)?;
+        Some(self.named.remove(at).1)
+    }
+
     /// The tensors of the first argument, whether it is one or a list.
     pub fn inputs(&self) -> &[T] {
         match self.positional.first() {
             Some(Argument::One(t)) => std::slice::from_ref(t),
             Some(Argument::List(all)) => all,
             _ => &[],
+        }
+    }
+
+    /// Changes the first tensor.
+    pub(crate) fn map_first(&mut self, change: impl FnOnce(T) -> T)
+    where
+        T: Clone,
+    {
+        let first = match self.positional.first_mut() {
+            Some(Argument::One(t)) => Some(t),
+            Some(Argument::List(all)) => all.first_mut(),
+            _ => None,
+        };
+        if let Some(first) = first {
+            *first = change(first.clone());
         }
     }
 
@@ -199,8 +233,29 @@ impl<T: Clone, const N: usize> From<[&T; N]> for Argument<T> {
     }
 }
 
-impl From<&Tensor> for Arguments<Tensor> {
-    fn from(x: &Tensor) -> Self {
+impl<T> FromIterator<Argument<T>> for Arguments<T> {
+    fn from_iter<I: IntoIterator<Item = Argument<T>>>(positional: I) -> Self {
+        Arguments {
+            positional: positional.into_iter().collect(),
+            named: Vec::new(),
+        }
+    }
+}
+
+impl<T: Clone> From<&T> for Arguments<T> {
+    fn from(x: &T) -> Self {
         Arguments::new(x)
+    }
+}
+
+impl<T: Clone, const N: usize> From<[&T; N]> for Arguments<T> {
+    fn from(list: [&T; N]) -> Self {
+        Arguments::new(list)
+    }
+}
+
+impl<T> From<Vec<T>> for Arguments<T> {
+    fn from(list: Vec<T>) -> Self {
+        Arguments::new(list)
     }
 }

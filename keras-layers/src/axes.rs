@@ -2,7 +2,7 @@
 
 use keras_tensor::op;
 use keras_tensor::{Result, ops::IntoAxes};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::Deref;
 
 /// One axis, or several; a config keeps the form that was given.
@@ -19,6 +19,14 @@ pub enum Axes {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Axes")]
 pub struct AxisList(Vec<isize>);
+
+/// One axis, which Keras 2 wrote as a list of one; for `#[serde(deserialize_with)]`.
+pub(crate) fn one_axis<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<isize, D::Error> {
+    match &Axes::deserialize(d)?[..] {
+        [axis] => Ok(*axis),
+        several => Err(serde::de::Error::invalid_length(several.len(), &"one axis")),
+    }
+}
 
 impl Deref for Axes {
     type Target = [isize];

@@ -5,7 +5,7 @@
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, observe};
 use std::cell::Cell;
 
-use crate::{Arguments, Dims};
+use crate::{Arguments, Dims, Spec};
 
 /// Sizes that stand for unknown axes. All unknown axes but the batch share one, with many divisors, so that patches,
 /// square masks and U-Nets of unknown size pass.
@@ -22,25 +22,26 @@ thread_local! {
     static ACTIVE: Cell<Option<Probe>> = const { Cell::new(None) };
 }
 
-/// The shapes and dtypes of what `call` makes of inputs of these shapes.
+/// What is known of what `call` makes of such inputs.
 pub(crate) fn outputs(
-    inputs: &Arguments<Dims>,
-    dtype: DType,
+    inputs: &Arguments<Spec>,
     call: &dyn Fn(Arguments<Tensor>) -> Result<Outputs>,
-) -> Result<Vec<(Dims, DType)>> {
-    let unknown = |from: usize| move |d: &Dims| d.iter().skip(from).any(Option::is_none);
+) -> Result<Vec<Spec>> {
+    let unknown = |from: usize| move |x: &Spec| x.dims.iter().skip(from).any(Option::is_none);
     let run = |i: usize| {
         let probe = Probe {
             batch: BATCHES[i],
             other: inputs.tensors().any(unknown(1)).then_some(OTHERS[i]),
         };
-        let metas = inputs.map(|dims| {
-            let shape: Shape = dims
-                .iter()
-                .enumerate()
-                .map(|(axis, d)| d.unwrap_or(if axis == 0 { BATCHES[i] } else { OTHERS[i] }))
-                .collect();
-            Ok(Tensor::meta(shape, dtype))
+        let meta = |dims: &Dims, dtype: DType| {
+            let size = |(axis, d): (usize, &Option<usize>)| {
+                d.unwrap_or(if axis == 0 { BATCHES[i] } else { OTHERS[i] })
+            };
+            Tensor::meta(dims.iter().enumerate().map(size).collect::<Shape>(), dtype)
+        };
+        let metas = inputs.map(|x| {
+            let mask = x.mask.as_ref().map(|dims| meta(dims, DType::Bool));
+            Ok(meta(&x.dims, x.dtype).with_mask(mask))
         })?;
         let before = ACTIVE.replace(Some(probe));
         let result = observe::meta_scope(|| call(metas));
@@ -48,29 +49,36 @@ pub(crate) fn outputs(
         result
     };
     let first = run(0)?;
-    if !inputs.tensors().any(unknown(0)) {
-        return Ok(first
-            .iter()
-            .map(|y| (y.shape().into(), y.dtype()))
-            .collect());
-    }
-    let second = run(1)?;
-    first
-        .iter()
-        .zip(&second)
+    let second = match inputs.tensors().any(unknown(0)) {
+        true => run(1)?,
+        false => first.clone(),
+    };
+    let pairs = first.iter().zip(&second);
+    pairs
         .map(|(a, b)| {
-            if a.rank() != b.rank() {
-                return Err(Error::shape(
-                    "shape inference",
-                    &[a.shape(), b.shape()],
-                    "a rank that does not depend on the size of the batch",
-                ));
-            }
-            let sizes = a.shape().iter().zip(b.shape().iter());
-            let dims = sizes.map(|(a, b)| (a == b).then_some(*a)).collect();
-            Ok((dims, a.dtype()))
+            let masks = a.mask().zip(b.mask());
+            Ok(Spec {
+                dims: agreed(a.shape(), b.shape())?,
+                dtype: a.dtype(),
+                mask: masks
+                    .map(|(a, b)| agreed(a.shape(), b.shape()))
+                    .transpose()?,
+            })
         })
         .collect()
+}
+
+/// What differs between two results is unknown.
+fn agreed(a: &Shape, b: &Shape) -> Result<Dims> {
+    if a.rank() != b.rank() {
+        return Err(Error::shape(
+            "shape inference",
+            &[a, b],
+            "a rank that does not depend on the size of the batch",
+        ));
+    }
+    let sizes = a.iter().zip(b.iter());
+    Ok(sizes.map(|(a, b)| (a == b).then_some(*a)).collect())
 }
 
 /// What a layer that is called now is built for: while shapes are inferred, axes of probe sizes are unknown.

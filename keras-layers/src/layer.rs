@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 
 use crate::layers::RnnCell;
 use crate::regularizers::Regularizer;
-use crate::{Arguments, Dims, Weights};
+use crate::{Arguments, Dims, Symbolic, Weights};
 
 /// A piece of a network. Only [`Layer::call`] is required.
 ///
@@ -82,9 +82,33 @@ pub trait Layer: Any + Send + Sync {
         None
     }
 
+    /// The name that the layer was given, where the layer itself keeps it.
+    fn given_name(&self) -> Option<&str> {
+        None
+    }
+
     /// Keras's module of the class, for configs.
     fn module(&self) -> &'static str {
         "keras.layers"
+    }
+
+    /// Whether inputs are brought to the layer's dtype before the call, as almost all layers want it.
+    fn autocasts(&self) -> bool {
+        true
+    }
+
+    /// Whether Keras's `call` of this class has an argument `mask`; in a graph, the mask is then one of the inputs.
+    fn takes_mask(&self) -> bool {
+        false
+    }
+
+    /// The mask that the layer gives to what it makes of a tensor of a graph; `None` where the mask is none or that of
+    /// the input.
+    ///
+    /// # Errors
+    /// A shape that has no such mask.
+    fn symbolic_mask(&self, _x: &Symbolic) -> Result<Option<Symbolic>> {
+        Ok(None)
     }
 
     /// What its config holds of what every layer has: all of it, but for a few classes of Keras.
@@ -119,7 +143,7 @@ pub trait Layer: Any + Send + Sync {
 /// How a layer is called.
 #[derive(Debug, Default)]
 pub struct Call {
-    training: bool,
+    training: Cell<bool>,
     /// Whether the layer that is being called now is trainable.
     trainable: Cell<bool>,
     losses: RefCell<Vec<Tensor>>,
@@ -129,7 +153,7 @@ impl Call {
     /// A call that trains: dropout drops, batch normalization uses the batch's statistics.
     pub fn training() -> Self {
         Call {
-            training: true,
+            training: Cell::new(true),
             ..Call::default()
         }
     }
@@ -141,7 +165,7 @@ impl Call {
 
     /// Whether this call trains.
     pub fn is_training(&self) -> bool {
-        self.training
+        self.training.get()
     }
 
     /// Whether the layer that is being called is not frozen.
@@ -157,6 +181,14 @@ impl Call {
     /// Takes out what was added to the loss.
     pub fn take_losses(&self) -> Vec<Tensor> {
         self.losses.take()
+    }
+
+    /// Runs `work` as a call that trains or does not, whatever this call does.
+    pub(crate) fn with_training<R>(&self, training: bool, work: impl FnOnce() -> R) -> R {
+        let before = self.training.replace(training);
+        let result = work();
+        self.training.set(before);
+        result
     }
 
     /// Runs `work` as the call of a layer that is trainable or not.

@@ -1,6 +1,6 @@
 //! What models hold: a layer with its name, its weights and its flags.
 
-use keras_tensor::registry::{Entry, Family};
+use keras_tensor::registry::{self, Entry, Family};
 use keras_tensor::{DType, Error, Outputs, Result, Tensor, Variable, ops};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -11,7 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::layers::RnnCell;
-use crate::{Arguments, Call, Dims, Layer, Place, WeightInfo, Weights, infer, layers, names};
+use crate::operations::Operation;
+use crate::symbolic::{self, Nodes};
+use crate::{
+    Argument, Arguments, Call, Dims, Layer, Place, Spec, Symbolic, WeightInfo, Weights, infer,
+    layers, names,
+};
 
 /// A layer in use. Clones are the same layer.
 ///
@@ -29,6 +34,8 @@ struct Node {
     built: OnceLock<Built>,
     /// Held while the layer is being built, so that threads that race build it once.
     building: Mutex<()>,
+    /// The calls of the layer in graphs.
+    nodes: Mutex<Nodes>,
 }
 
 struct Built {
@@ -48,10 +55,11 @@ impl Family for dyn Layer {
 }
 
 impl LayerRef {
-    fn new<L: Layer>(layer: L, name: Option<String>) -> Self {
+    pub(crate) fn new<L: Layer>(layer: L, name: Option<String>) -> Self {
         let class_name = layer
             .class_name()
             .map_or_else(class_name::<L>, str::to_string);
+        let name = name.or_else(|| layer.given_name().map(str::to_string));
         let name = name.unwrap_or_else(|| names::of_class(&class_name));
         Self::from_parts(Arc::new(layer), class_name, name)
     }
@@ -65,6 +73,7 @@ impl LayerRef {
             trainable: AtomicBool::new(true),
             built: OnceLock::new(),
             building: Mutex::new(()),
+            nodes: Mutex::default(),
         }))
     }
 
@@ -83,6 +92,7 @@ impl LayerRef {
                 trainable: AtomicBool::new(shared.trainable.load(Ordering::Relaxed)),
                 built: OnceLock::new(),
                 building: Mutex::new(()),
+                nodes: Mutex::default(),
             }
         });
         change(&mut node);
@@ -145,6 +155,11 @@ impl LayerRef {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// A number that no other layer has as long as this one lives.
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
     /// Whether training changes the layer.
     pub fn trainable(&self) -> bool {
         self.0.trainable.load(Ordering::Relaxed)
@@ -182,6 +197,11 @@ impl LayerRef {
     /// The shape of input that the layer was built for.
     pub fn input_dims(&self) -> Option<&Dims> {
         self.0.built.get()?.inputs.first().ok()
+    }
+
+    /// The shapes of inputs that the layer was built for.
+    pub fn built_for(&self) -> Option<&Arguments<Dims>> {
+        self.0.built.get().map(|b| &b.inputs)
     }
 
     /// Declares the weights for inputs of this shape; nothing happens if they are declared.
@@ -245,10 +265,18 @@ impl LayerRef {
     /// # Errors
     /// Shapes that the layer cannot take.
     pub fn outputs_dims(&self, inputs: &Arguments<Dims>) -> Result<Vec<(Dims, DType)>> {
-        self.build_many(inputs)?;
-        infer::outputs(inputs, self.0.dtype, &|x| {
-            self.call_many(x, &Call::inference())
-        })
+        let specs = inputs.map(|dims| Ok(Spec::new(dims, self.0.dtype)))?;
+        let outputs = self.outputs_spec(&specs)?.into_iter();
+        Ok(outputs.map(|y| (y.dims, y.dtype)).collect())
+    }
+
+    /// What is known of the outputs for such inputs; nothing is computed.
+    ///
+    /// # Errors
+    /// Inputs that the layer cannot take.
+    pub fn outputs_spec(&self, inputs: &Arguments<Spec>) -> Result<Vec<Spec>> {
+        self.build_many(&inputs.map(|x| Ok(x.dims.clone()))?)?;
+        infer::outputs(inputs, &|x| self.call_many(x, &Call::inference()))
     }
 
     /// Computes the output; the first call builds the layer.
@@ -270,10 +298,18 @@ impl LayerRef {
 
     /// Computes the outputs of a call with several inputs; the first call builds the layer.
     ///
+    /// Every layer takes `training` by name, and `mask` for its first input.
+    ///
     /// # Errors
     /// Inputs that the layer cannot take; the error names the layer.
     pub fn call_many(&self, inputs: impl Into<Arguments<Tensor>>, cx: &Call) -> Result<Outputs> {
-        let inputs = inputs.into();
+        let mut inputs = inputs.into();
+        if let Some(Argument::Value(Value::Bool(training))) = inputs.take("training") {
+            return cx.with_training(training, || self.call_many(inputs, cx));
+        }
+        if let Some(Argument::One(mask)) = inputs.take("mask") {
+            inputs.map_first(|x| x.with_mask(Some(mask)));
+        }
         if !self.is_built() {
             self.build_many(&inputs.map(|x| Ok(infer::dims_of(x.shape())))?)?;
         }
@@ -288,6 +324,28 @@ impl LayerRef {
     /// The mask of the output for an input.
     pub(crate) fn mask(&self, x: &Tensor) -> Result<Option<Tensor>> {
         self.0.layer.mask(x)
+    }
+
+    pub(crate) fn takes_mask(&self) -> bool {
+        self.0.layer.takes_mask()
+    }
+
+    pub(crate) fn symbolic_mask(&self, x: &Symbolic) -> Result<Option<Symbolic>> {
+        self.0.layer.symbolic_mask(x)
+    }
+
+    /// The calls of the layer in graphs that still stand, in their order.
+    pub fn nodes(&self) -> Vec<Arc<symbolic::Node>> {
+        let nodes = self.0.nodes.lock();
+        nodes.unwrap_or_else(PoisonError::into_inner).all()
+    }
+
+    pub(crate) fn add_node(
+        &self,
+        make: impl FnOnce(usize) -> Arc<symbolic::Node>,
+    ) -> Arc<symbolic::Node> {
+        let nodes = self.0.nodes.lock();
+        nodes.unwrap_or_else(PoisonError::into_inner).add(make)
     }
 
     /// Runs `work` as a call of this layer; errors name it, and layers that it builds have it in their paths.
@@ -305,7 +363,7 @@ impl LayerRef {
 
     /// The input in the dtype that the layer computes in; only floats are converted.
     fn cast<'a>(&self, x: &'a Tensor) -> Result<Cow<'a, Tensor>> {
-        if x.dtype().is_float() && x.dtype() != self.0.dtype {
+        if x.dtype().is_float() && x.dtype() != self.0.dtype && self.0.layer.autocasts() {
             let mask = x.mask().cloned();
             Ok(Cow::Owned(ops::cast(x, self.0.dtype)?.with_mask(mask)))
         } else {
@@ -458,7 +516,10 @@ impl LayerRef {
     /// # Errors
     /// A class that no table holds.
     pub fn to_json(&self) -> Result<Value> {
-        let (own, registered_name) = layers::config_of(&*self.0.layer).ok_or_else(|| {
+        if let Some(operation) = self.downcast_ref::<Operation>() {
+            return Ok(operation.to_json(self.name()));
+        }
+        let saved = registry::save::<dyn Layer>(&*self.0.layer).ok_or_else(|| {
             Error::data(
                 format!("layer `{}`", self.name()),
                 format!(
@@ -467,8 +528,6 @@ impl LayerRef {
                 ),
             )
         })?;
-        // What is known by its class name alone is a class of Keras.
-        let registered_name = registered_name.filter(|name| name.contains('>'));
         let mut config = Map::new();
         config.insert("name".into(), self.name().into());
         config.insert("trainable".into(), self.trainable().into());
@@ -483,14 +542,18 @@ impl LayerRef {
         );
         let written = self.0.layer.base_keys();
         config.retain(|key, _| written.contains(&key.as_str()));
-        if let Value::Object(own) = own {
+        if let Value::Object(own) = saved.config? {
             config.extend(own);
         }
+        // Keras tells the name of classes that it does not export, and no module of those that users registered.
+        let module = self.0.layer.module();
+        let hidden = module.starts_with("keras.src.");
+        let registered_name = saved.registered_name.as_deref();
         Ok(json!({
-            "module": registered_name.is_none().then(|| self.0.layer.module()),
+            "module": registered_name.is_none().then_some(module),
             "class_name": self.class_name(),
             "config": config,
-            "registered_name": registered_name,
+            "registered_name": registered_name.or(hidden.then_some(self.class_name())),
         }))
     }
 
@@ -499,11 +562,14 @@ impl LayerRef {
     /// # Errors
     /// An unknown class, or a config that does not fit it.
     pub fn from_json(json: &Value) -> Result<Self> {
+        if let Some(operation) = Operation::from_json(json)? {
+            return Ok(operation);
+        }
         let class_name = json["class_name"].as_str().unwrap_or_default();
         let registered_name = json["registered_name"].as_str().unwrap_or_default();
-        let entry = layers::entry_of(class_name, registered_name)?;
-        let mut config = json["config"].clone();
-        let mut base = |key: &str| config.as_object_mut().and_then(|c| c.remove(key));
+        let entry = registry::find::<dyn Layer>(class_name, registered_name)?;
+        let config = &json["config"];
+        let base = |key: &str| config.get(key);
         let name = base("name")
             .and_then(|n| n.as_str().map(str::to_string))
             .unwrap_or_else(|| names::of_class(entry.class_name));
@@ -516,7 +582,7 @@ impl LayerRef {
                 .map_or(Ok(DType::F32), str::parse)?,
             _ => DType::F32,
         };
-        let layer = Self::from_parts((entry.load)(&config)?, entry.class_name.into(), name);
+        let layer = Self::from_parts((entry.load)(config)?, entry.class_name.into(), name);
         Ok(layer.with_dtype(dtype).with_trainable(trainable))
     }
 }
@@ -570,6 +636,22 @@ pub trait LayerExt: Layer + Sized {
     /// The layer with weights and computation of this dtype.
     fn dtype(self, dtype: DType) -> LayerRef {
         LayerRef::from(self).with_dtype(dtype)
+    }
+
+    /// Calls the layer on tensors that are not there yet; see [`LayerRef::on`].
+    ///
+    /// # Errors
+    /// Shapes that the layer cannot take.
+    fn on(self, inputs: impl Into<Arguments<Symbolic>>) -> Result<Symbolic> {
+        LayerRef::from(self).on(inputs)
+    }
+
+    /// [`LayerExt::on`] for a layer of several outputs.
+    ///
+    /// # Errors
+    /// Shapes that the layer cannot take.
+    fn on_many(self, inputs: impl Into<Arguments<Symbolic>>) -> Result<Vec<Symbolic>> {
+        LayerRef::from(self).on_many(inputs)
     }
 }
 

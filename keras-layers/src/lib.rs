@@ -21,8 +21,10 @@ mod layer;
 mod layer_ref;
 pub mod layers;
 mod names;
+pub mod operations;
 pub mod regularizers;
 mod sizes;
+mod symbolic;
 mod weight;
 
 pub use arguments::{Argument, Arguments};
@@ -32,4 +34,5 @@ pub use dims::Dims;
 pub use layer::{Call, Layer};
 pub use layer_ref::{LayerExt, LayerRef};
 pub use sizes::Sizes;
+pub use symbolic::{Node, Spec, Symbolic};
 pub use weight::{Declare, Place, Seed, Weight, WeightInfo, Weights};

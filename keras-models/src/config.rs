@@ -1,44 +1,84 @@
-//! Models and how they were compiled, as Keras writes them.
+//! Models as configs: JSON in Keras's words.
 
-use keras_layers::LayerRef;
+use keras_layers::{Layer, LayerRef};
 use keras_metrics::losses::Loss;
 use keras_metrics::metrics::{Metric, MetricSetting};
 use keras_optimizers::Optimizer;
+use keras_tensor::registry::{self, Entry};
 use keras_tensor::{Error, Result};
 use serde_json::{Value, json};
+use std::any::Any;
+use std::sync::{Arc, Once};
 
-use crate::sequential::{Stack, register};
+use crate::functional::{self, Functional};
+use crate::sequential::Stack;
 use crate::{Compile, Model};
 
+/// Makes models known among the layers, so that configs can hold them.
+pub(crate) fn register() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        registry::register::<dyn Layer>("Functional", |class_name| Entry {
+            class_name,
+            aliases: &["model"],
+            load: |config| Ok(Arc::new(Functional::from_config(config)?)),
+            save: |layer| Some(downcast::<Functional>(layer)?.to_config()),
+        });
+        registry::register::<dyn Layer>("Sequential", |class_name| Entry {
+            class_name,
+            aliases: &[],
+            load: |config| Ok(Arc::new(Stack::from_config(config)?)),
+            save: |layer| Some(downcast::<Stack>(layer)?.to_config()),
+        });
+    });
+}
+
+fn downcast<L: Layer>(layer: &dyn Layer) -> Option<&L> {
+    (layer as &dyn Any).downcast_ref()
+}
+
+/// A layer of a model, with the shape that it was built for.
+pub(crate) fn layer_json(layer: &LayerRef) -> Result<Value> {
+    let mut json = layer.to_json()?;
+    if functional::of(layer).is_some() {
+        json["build_config"] = json!({"input_shape": null});
+    } else if let Some(inputs) = layer.built_for()
+        && !layer.is_weightless()
+        && inputs.positional().len() == 1
+        && inputs.by_name().next().is_none()
+    {
+        let shape = match inputs.inputs() {
+            [one] => json!(one),
+            several => json!(several),
+        };
+        json["build_config"] = json!({"input_shape": shape});
+    }
+    Ok(json)
+}
+
 impl Model {
-    /// The model as Keras writes it: `{"module", "class_name", "config", "registered_name", "build_config"}`.
+    /// The model's architecture as Keras 3 writes it to `config.json`; weights are not part of it.
     ///
     /// # Errors
-    /// A layer of a class that is not registered.
+    /// A layer of a class that no table holds.
     pub fn to_json(&self) -> Result<Value> {
-        register();
-        let mut json = self.root().to_json()?;
-        if let Some(dims) = self.root().input_dims() {
-            let dims = dims.clone().any_batch();
-            json["build_config"] = json!({"input_shape": dims});
-        }
-        Ok(json)
+        layer_json(self.root())
     }
 
-    /// The model that Keras wrote, without its weights, built where the config tells the shape of the input.
+    /// The model of a config that Keras 1, 2 or 3 wrote, with new weights.
     ///
     /// # Errors
     /// An unknown class, or a config that does not fit it.
     pub fn from_json(json: &Value) -> Result<Self> {
         register();
         let root = LayerRef::from_json(json)?;
-        let told = root.downcast_ref::<Stack>().and_then(Stack::input_dims);
-        let built = &json["build_config"]["input_shape"];
-        let dims = told.or_else(|| serde_json::from_value(built.clone()).ok());
-        if let Some(dims) = dims {
+        if let Some(dims) = root.downcast_ref::<Stack>().and_then(Stack::input_dims) {
             root.build(dims)?;
         }
-        Ok(Model::from_root(root))
+        match functional::of(&root) {
+            Some(_) => Model::of_functional(root),
+            None => Ok(Model::from_root(root)),
+        }
     }
 
     /// How the model was compiled, as Keras writes it, or `None` if it was not.
@@ -113,4 +153,12 @@ fn listed(json: &Value) -> Result<Vec<MetricSetting>> {
         },
         other => Ok(vec![one(other)?]),
     }
+}
+
+/// A model of the same architecture with new layers and new weights.
+///
+/// # Errors
+/// A layer of a class that no table holds.
+pub fn clone_model(model: &Model) -> Result<Model> {
+    Model::from_json(&model.to_json()?)
 }

@@ -7,12 +7,15 @@
 
 pub mod callbacks;
 mod config;
+mod functional;
 mod logs;
 mod model;
 mod sequential;
 mod summary;
 mod training;
 
+pub use config::clone_model;
+pub use functional::Structure;
 pub use keras_layers::LayerRef;
 pub use logs::Logs;
 pub use model::Model;

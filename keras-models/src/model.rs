@@ -6,6 +6,7 @@ use keras_tensor::{Error, Result, Tensor, Variable};
 use std::fmt;
 use std::ops::Deref;
 
+use crate::config;
 use crate::summary::{self, Summary};
 use crate::training::{Compiled, TrainStep};
 
@@ -27,6 +28,7 @@ impl<L: Layer> From<L> for Model {
 
 impl Model {
     pub(crate) fn from_root(root: LayerRef) -> Self {
+        config::register();
         Model {
             root,
             compiled: None,

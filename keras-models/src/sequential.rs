@@ -1,16 +1,15 @@
 //! A stack of layers.
 
 use keras_layers::layers::InputLayer;
-use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Weights};
+use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Symbolic, Weights};
 use keras_tensor::names::auto_name;
-use keras_tensor::registry::Entry;
-use keras_tensor::{Result, Tensor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use keras_tensor::{Error, Result, Tensor};
+use serde_json::{Value, json};
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 
 use crate::Model;
+use crate::config::layer_json;
 
 /// Makes the list of layers that [`Sequential::new`] takes: `layers![Dense::new(3), ReLU::new()]`.
 ///
@@ -51,7 +50,6 @@ impl Sequential {
 
     /// A model of these layers under a name.
     pub fn named(name: &str, layers: impl IntoIterator<Item = LayerRef>) -> Self {
-        register();
         let mut sequential = Sequential {
             layers: Vec::new(),
             input: None,
@@ -86,14 +84,15 @@ impl Sequential {
 
     /// Makes the stack of the layers as they are now, and builds it where the input's shape is known.
     fn restack(&mut self) {
+        let given = self.input.as_ref();
+        let given = given.and_then(|l| l.downcast_ref::<InputLayer>());
+        let known = given.map(|input| input.dims().clone());
+        let known = known.or_else(|| self.model.root().input_dims().cloned());
         let stack = Stack {
-            layers: self.layers.clone(),
             input: self.input.clone(),
-            ..Stack::default()
+            layers: self.layers.clone(),
+            ends: OnceLock::new(),
         };
-        let known = stack
-            .input_dims()
-            .or_else(|| self.model.root().input_dims().cloned());
         let name = self.model.name().to_string();
         self.model.set_root(stack.name(&name));
         if let Some(dims) = known
@@ -133,24 +132,10 @@ impl From<Sequential> for LayerRef {
 /// The layer that a [`Sequential`] is.
 #[derive(Default)]
 pub(crate) struct Stack {
-    layers: Vec<LayerRef>,
     input: Option<LayerRef>,
-    /// The shape of input that it was built for.
-    built_for: OnceLock<Dims>,
-}
-
-/// Makes stacks known to configs.
-pub(crate) fn register() {
-    static SEQUENTIAL: Entry<dyn Layer> = keras_layers::layers::entry::<Stack>("Sequential");
-    keras_layers::layers::register("Sequential", &SEQUENTIAL);
-}
-
-/// What Keras's config of a Sequential holds besides what every layer has.
-#[derive(Serialize, Deserialize)]
-struct Config {
-    layers: Vec<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    build_input_shape: Option<Dims>,
+    layers: Vec<LayerRef>,
+    /// The first and the last tensor of its graph, where each layer has one input and one output.
+    ends: OnceLock<(Symbolic, Symbolic)>,
 }
 
 impl Stack {
@@ -158,79 +143,55 @@ impl Stack {
         &self.layers
     }
 
-    /// The shape that the first layer or the config tells.
-    pub(crate) fn input_dims(&self) -> Option<Dims> {
-        let told = self.input.as_ref()?.downcast_ref::<InputLayer>()?;
-        Some(told.dims().clone())
+    pub(crate) fn ends(&self) -> Option<&(Symbolic, Symbolic)> {
+        self.ends.get()
     }
 
-    fn config(&self) -> Result<Config> {
-        let dims = self.input_dims().or_else(|| self.built_for.get().cloned());
-        let input = match (&self.input, &dims) {
-            (Some(input), _) => Some(input.clone()),
-            // Keras puts one in front when it builds.
-            (None, Some(dims)) => Some(InputLayer::batch_shape(dims.clone()).name("input_layer")),
-            (None, None) => None,
-        };
-        let input = input.map(|i| input_json(&i)).transpose()?;
-        let layers = self.layers.iter().map(LayerRef::to_json);
-        Ok(Config {
-            layers: input
-                .into_iter()
-                .map(Ok)
-                .chain(layers)
-                .collect::<Result<_>>()?,
-            build_input_shape: dims,
-        })
-    }
-
-    fn of_config(config: &Config) -> Result<Self> {
-        let mut stack = Stack::default();
-        for json in &config.layers {
-            let layer = LayerRef::from_json(json)?;
-            if layer.downcast_ref::<InputLayer>().is_some() && stack.layers.is_empty() {
-                stack.input = Some(layer);
-            } else {
-                stack.layers.push(layer);
-            }
+    /// What Keras's `get_config` gives, without what every layer has.
+    pub(crate) fn to_config(&self) -> Result<Value> {
+        let begin = self.ends.get().map(|(x, _)| x);
+        let input = begin.map(Symbolic::layer).or(self.input.as_ref());
+        let layers = input.into_iter().chain(&self.layers);
+        let mut config = json!({"layers": layers.map(layer_json).collect::<Result<Value>>()?});
+        if let Some(begin) = begin {
+            config["build_input_shape"] = json!(begin.dims());
         }
-        if let (None, Some(dims)) = (&stack.input, &config.build_input_shape) {
-            stack.input = Some(InputLayer::batch_shape(dims.clone()).name("input_layer"));
+        Ok(config)
+    }
+
+    pub(crate) fn from_config(config: &Value) -> Result<Self> {
+        // Keras 1 wrote the list of layers alone.
+        let layers = config.get("layers").unwrap_or(config);
+        let Some(layers) = layers.as_array() else {
+            return Err(Error::data(
+                "config of a sequential model",
+                "it has no layers",
+            ));
+        };
+        let mut stack = Stack::default();
+        for (i, json) in layers.iter().enumerate() {
+            let layer = LayerRef::from_json(json)?;
+            let batch_shape = &json["config"]["batch_input_shape"];
+            if layer.downcast_ref::<InputLayer>().is_some() {
+                stack.input = Some(layer);
+                continue;
+            }
+            if i == 0 && !batch_shape.is_null() {
+                let dims: Dims = serde_json::from_value(batch_shape.clone()).map_err(|e| {
+                    Error::data("batch_input_shape of the first layer", e.to_string())
+                })?;
+                let name = format!("{}_input", layer.name());
+                stack.input = Some(InputLayer::batch_shape(dims).name(&name).into());
+            }
+            stack.layers.push(layer);
         }
         Ok(stack)
     }
-}
 
-/// An input layer as Keras writes it: its dtype is a plain name.
-fn input_json(input: &LayerRef) -> Result<Value> {
-    let mut json = input.to_json()?;
-    let layer = input.downcast_ref::<InputLayer>().map(InputLayer::dims);
-    let dtype = json["config"]["dtype"]
-        .as_str()
-        .unwrap_or("float32")
-        .to_string();
-    json["config"] = serde_json::json!({
-        "batch_shape": layer,
-        "dtype": dtype,
-        "sparse": false,
-        "ragged": false,
-        "name": input.name(),
-        "optional": false,
-    });
-    Ok(json)
-}
-
-impl Serialize for Stack {
-    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
-        self.config()
-            .map_err(serde::ser::Error::custom)?
-            .serialize(s)
-    }
-}
-
-impl<'de> Deserialize<'de> for Stack {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        Stack::of_config(&Config::deserialize(d)?).map_err(serde::de::Error::custom)
+    /// The shape of the input, if the first layer or the file tells.
+    pub(crate) fn input_dims(&self) -> Option<&Dims> {
+        let input = self.input.as_ref()?.downcast_ref::<InputLayer>()?;
+        Some(input.dims())
     }
 }
 
@@ -243,13 +204,21 @@ impl Layer for Stack {
         "keras"
     }
 
+    fn autocasts(&self) -> bool {
+        false
+    }
+
     fn build(&self, input: &Dims, weights: &mut Weights) -> Result<()> {
-        let mut dims = input.clone();
+        let begin = match &self.input {
+            Some(layer) => Symbolic::input(layer)?,
+            None => InputLayer::batch_shape(input).symbolic(),
+        };
+        let mut x = begin.clone();
         for layer in &self.layers {
-            dims = layer.output_dims(&dims)?;
+            x = layer.on(&x)?;
             weights.layer(layer);
         }
-        let _ = self.built_for.set(input.clone().any_batch());
+        let _ = self.ends.set((begin, x));
         Ok(())
     }
 

@@ -6,10 +6,10 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{Error, Result};
 
@@ -22,7 +22,7 @@ pub struct Entry<T: ?Sized + 'static> {
     /// Makes it from its config.
     pub load: fn(&Value) -> Result<Arc<T>>,
     /// Its config, if the value is of this class.
-    pub save: fn(&T) -> Option<Value>,
+    pub save: fn(&T) -> Option<Result<Value>>,
 }
 
 /// A trait whose implementations Keras knows by name.
@@ -51,8 +51,12 @@ pub fn from_config<C: DeserializeOwned>(class_name: &str, config: &Value) -> Res
 }
 
 /// The config of a value if it is a `C`; used by the tables.
-pub fn to_config<C: Serialize + 'static>(value: &dyn Any) -> Option<Value> {
-    serde_json::to_value(value.downcast_ref::<C>()?).ok()
+pub fn to_config<C: Serialize + 'static>(value: &dyn Any) -> Option<Result<Value>> {
+    let config = serde_json::to_value(value.downcast_ref::<C>()?);
+    Some(config.map_err(|e| Error::Format {
+        what: format!("config of {}", std::any::type_name::<C>()),
+        problem: e.to_string(),
+    }))
 }
 
 /// A member of a family, given as a value or by name.
@@ -90,20 +94,19 @@ impl<T: ?Sized + Family> Setting<T> {
     /// The value is of a class that no table holds.
     pub fn to_json(&self) -> Result<Value> {
         let value = self.resolve()?;
-        for entry in entries::<T>() {
-            if let Some(config) = (entry.save)(&*value) {
-                let mut object = Map::new();
-                object.insert("module".into(), T::MODULE.into());
-                object.insert("class_name".into(), entry.class_name.into());
-                object.insert("config".into(), config);
-                object.insert("registered_name".into(), Value::Null);
-                return Ok(Value::Object(object));
-            }
-        }
-        Err(Error::data(
-            format!("a custom {}", T::NAME),
-            "it is in no table, so it cannot be written to a config; add an entry for its class",
-        ))
+        let saved = save::<T>(&*value).ok_or_else(|| {
+            Error::data(
+                format!("a custom {}", T::NAME),
+                "it is in no table, so it cannot be written to a config; register its class",
+            )
+        })?;
+        let module = saved.registered_name.is_none().then_some(T::MODULE);
+        Ok(json!({
+            "module": module,
+            "class_name": saved.class_name,
+            "config": saved.config?,
+            "registered_name": saved.registered_name,
+        }))
     }
 
     /// The member that Keras wrote as a name or as an object.
@@ -114,12 +117,10 @@ impl<T: ?Sized + Family> Setting<T> {
         match json {
             Value::String(name) => Ok(Setting::Named(name.clone())),
             Value::Object(o) => {
-                let class_name = o
-                    .get("class_name")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+                let text = |key: &str| o.get(key).and_then(Value::as_str).unwrap_or_default();
+                let entry = find::<T>(text("class_name"), text("registered_name"))?;
                 let config = o.get("config").unwrap_or(&Value::Null);
-                Ok(Setting::Value((by_name::<T>(class_name)?.load)(config)?))
+                Ok(Setting::Value((entry.load)(config)?))
             }
             other => Err(Error::argument(
                 T::NAME,
@@ -130,8 +131,83 @@ impl<T: ?Sized + Family> Setting<T> {
     }
 }
 
+/// A class that another crate or a user added to a family.
+#[derive(Clone)]
+struct Added {
+    registered_name: String,
+    entry: &'static (dyn Any + Send + Sync),
+}
+
+/// Classes that were added, for the rest of the process.
+static ADDED: RwLock<Vec<Added>> = RwLock::new(Vec::new());
+
+/// Adds a class to a family under its registered name: `"my_package>MyDense"`, or the class name alone for a class of
+/// Keras. Once more with the same name changes nothing.
+pub fn register<T: ?Sized + Family>(
+    registered_name: &str,
+    entry: impl FnOnce(&'static str) -> Entry<T>,
+) {
+    let mut all = ADDED.write().unwrap_or_else(PoisonError::into_inner);
+    let is_known = |a: &Added| a.registered_name == registered_name && a.entry.is::<Entry<T>>();
+    if !all.iter().any(is_known) {
+        let class_name = registered_name.rsplit('>').next().unwrap_or_default();
+        let class_name: &'static str = class_name.to_string().leak();
+        all.push(Added {
+            registered_name: registered_name.to_string(),
+            entry: Box::leak(Box::new(entry(class_name))),
+        });
+    }
+}
+
+fn added<T: ?Sized + Family>() -> Vec<(String, &'static Entry<T>)> {
+    let all = ADDED.read().unwrap_or_else(PoisonError::into_inner);
+    let of_family = |a: &Added| Some((a.registered_name.clone(), a.entry.downcast_ref()?));
+    all.iter().filter_map(of_family).collect()
+}
+
 fn entries<T: ?Sized + Family>() -> impl Iterator<Item = &'static Entry<T>> {
-    T::tables().iter().flat_map(|t| t.iter())
+    let added = added::<T>().into_iter().map(|(_, entry)| entry);
+    T::tables().iter().flat_map(|t| t.iter()).chain(added)
+}
+
+/// What a config holds of a member.
+pub struct Saved {
+    /// The class.
+    pub class_name: &'static str,
+    /// Its arguments.
+    pub config: Result<Value>,
+    /// The name that a user registered the class under: `"my_package>MyDense"`.
+    pub registered_name: Option<String>,
+}
+
+/// The class and the config of a value, if a table holds its class.
+pub fn save<T: ?Sized + Family>(value: &T) -> Option<Saved> {
+    let own = T::tables().iter().flat_map(|t| t.iter());
+    let own = own.map(|entry| (None, entry));
+    let added = added::<T>().into_iter();
+    let added = added.map(|(name, entry)| (Some(name).filter(|n| n.contains('>')), entry));
+    own.chain(added).find_map(|(registered_name, entry)| {
+        Some(Saved {
+            class_name: entry.class_name,
+            config: (entry.save)(value)?,
+            registered_name,
+        })
+    })
+}
+
+/// The entry of a class, looked up under its registered name first.
+///
+/// # Errors
+/// No entry has one of the names.
+pub fn find<T: ?Sized + Family>(
+    class_name: &str,
+    registered_name: &str,
+) -> Result<&'static Entry<T>> {
+    let mut added = added::<T>().into_iter();
+    match added.find(|(name, _)| name == registered_name) {
+        Some((_, entry)) => Ok(entry),
+        None => by_name(class_name),
+    }
 }
 
 /// The entry that a string names: the class name, its snake case, or an alias, capitals aside.

@@ -37,12 +37,7 @@ fn cell_2_a_layer() -> keras::Result<()> {
 }
 
 fn normal(shape: [usize; 2]) -> keras::Result<Tensor> {
-    let seed = keras::random::SeedGenerator::new(None).next()?;
-    let bell = keras::Distribution::Normal {
-        mean: 0.0,
-        stddev: 1.0,
-    };
-    ops::random(bell, shape, DType::F32, &seed)
+    keras::random::normal(shape, 0.0, 1.0, &keras::random::SeedGenerator::new(None))
 }
 
 fn summary(model: &Model) -> keras::Result<()> {

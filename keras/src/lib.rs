@@ -22,7 +22,7 @@
 
 pub use keras_applications as applications;
 pub use keras_io as io;
-pub use keras_layers::{activations, constraints, initializers, layers, regularizers};
+pub use keras_layers::{activations, constraints, initializers, layers, operations, regularizers};
 pub use keras_metrics::{losses, metrics};
 pub use keras_models::{callbacks, layers as layer_list};
 pub use keras_tensor::{DType, Distribution, Error, Result, Shape, Tensor, Variable, ops, random};
@@ -37,7 +37,8 @@ pub mod models {
     #[cfg(feature = "hdf5")]
     pub use keras_io::{load_model, load_weights, save_model, save_weights};
     pub use keras_models::{
-        Compile, Data, Evaluate, Fit, Logs, Model, Predict, Sequential, Style, Summary,
+        Compile, Data, Evaluate, Fit, Logs, Model, Predict, Sequential, Structure, Style, Summary,
+        clone_model,
     };
 }
 
@@ -68,7 +69,8 @@ pub mod prelude {
     pub use keras_autograd::GradientTape;
     pub use keras_layers::layers::*;
     pub use keras_layers::{
-        Argument, Arguments, Call, Declare, Dims, Layer, LayerExt, LayerRef, Weight, Weights,
+        Argument, Arguments, Call, Declare, Dims, Layer, LayerExt, LayerRef, Symbolic, Weight,
+        Weights,
     };
     pub use keras_models::layers;
 }

@@ -38,13 +38,11 @@ pub use rnn::{
     SimpleRNNCell, StackedRNNCells, TimeDistributed,
 };
 
-use keras_tensor::Result;
 use keras_tensor::registry::{self, Entry, from_config, to_config};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::any::Any;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::Layer;
 
@@ -61,16 +59,12 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     rnn::TABLE,
 ];
 
-/// Classes of other crates and of users, by registered name.
-static REGISTERED: RwLock<Vec<(String, &'static Entry<dyn Layer>)>> = RwLock::new(Vec::new());
-
-/// Makes a class known under its registered name (`"my_package>MyDense"`, or the class's name alone), so that its layers
-/// can be written to configs and made of them. Once more with the same name changes nothing.
+/// Makes a class known under its registered name (`"my_package>MyDense"`), so that its layers can be written to configs
+/// and made of them. Once more with the same name changes nothing.
 ///
 /// ```
-/// use keras_layers::layers::{entry, register};
-/// use keras_layers::{Call, Layer, LayerExt, LayerRef};
-/// use keras_tensor::{Result, Tensor, ops, registry::Entry};
+/// use keras_layers::{Call, Layer, LayerExt, LayerRef, layers};
+/// use keras_tensor::{Result, Tensor, ops};
 ///
 /// #[derive(Default, serde::Serialize, serde::Deserialize)]
 /// struct Scale { factor: f64 }
@@ -79,47 +73,19 @@ static REGISTERED: RwLock<Vec<(String, &'static Entry<dyn Layer>)>> = RwLock::ne
 ///         ops::multiply(x, self.factor)
 ///     }
 /// }
-/// static SCALE: Entry<dyn Layer> = entry::<Scale>("Scale");
-/// register("my_package>Scale", &SCALE);
+/// layers::register::<Scale>("my_package>Scale");
 ///
 /// let json = Scale { factor: 2.0 }.name("twice").to_json()?;
 /// assert_eq!(json["registered_name"], "my_package>Scale");
 /// assert_eq!(LayerRef::from_json(&json)?.name(), "twice");
 /// # Ok::<(), keras_tensor::Error>(())
 /// ```
-pub fn register(registered_name: &str, entry: &'static Entry<dyn Layer>) {
-    let mut all = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
-    if !all.iter().any(|(name, _)| name == registered_name) {
-        all.push((registered_name.to_string(), entry));
-    }
-}
-
-/// The config of a layer, and the name that its class was registered under, if it is none of Keras's.
-pub(crate) fn config_of(layer: &dyn Layer) -> Option<(Value, Option<String>)> {
-    let mut known = TABLES.iter().flat_map(|t| t.iter());
-    if let Some(config) = known.find_map(|e| (e.save)(layer)) {
-        return Some((config, None));
-    }
-    let all = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
-    let mut registered = all.iter();
-    registered.find_map(|(name, e)| Some(((e.save)(layer)?, Some(name.clone()))))
-}
-
-/// The entry of a class, looked up under its registered name first.
-pub(crate) fn entry_of(
-    class_name: &str,
-    registered_name: &str,
-) -> Result<&'static Entry<dyn Layer>> {
-    let all = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
-    let named = |wanted: &str| all.iter().find(|(name, _)| name == wanted).map(|(_, e)| *e);
-    match named(registered_name).or_else(|| named(class_name)) {
-        Some(entry) => Ok(entry),
-        None => registry::by_name::<dyn Layer>(class_name),
-    }
+pub fn register<L: Layer + Serialize + DeserializeOwned>(registered_name: &str) {
+    registry::register::<dyn Layer>(registered_name, |class_name| entry::<L>(class_name));
 }
 
 /// An entry of a table, for a class whose config is what serde sees.
-pub const fn entry<L: Layer + Serialize + DeserializeOwned>(
+const fn entry<L: Layer + Serialize + DeserializeOwned>(
     class_name: &'static str,
 ) -> Entry<dyn Layer> {
     Entry {

@@ -85,9 +85,13 @@ fn configs_go_around_and_begin_as_keras_s() {
         let again = LayerRef::from_json(&read).unwrap();
         assert_eq!(again.to_json().unwrap().to_string(), text);
         let config = json["config"].as_object().unwrap();
+        assert_eq!(config["name"], layer.name());
+        // Keras's own classes forget `trainable`, or have a dtype of the data.
+        if example.class == "InputLayer" || example.class.starts_with("SpatialDropout") {
+            continue;
+        }
         let begin: Vec<&String> = config.keys().take(3).collect();
         assert_eq!(begin, ["name", "trainable", "dtype"], "{}", example.class);
-        assert_eq!(config["name"], layer.name());
         assert_eq!(config["trainable"], false);
         assert_eq!(config["dtype"]["config"]["name"], "float64");
         assert_eq!((again.trainable(), again.dtype()), (false, DType::F64));
@@ -170,7 +174,8 @@ fn freezing_empties_the_trainable_variables() {
 
 #[test]
 fn outputs_have_the_layer_s_dtype() {
-    for example in examples() {
+    // An input has the dtype of the data.
+    for example in examples().filter(|e| e.class != "InputLayer") {
         for dtype in [DType::F16, DType::F32, DType::F64] {
             let (layer, _) = built(example, dtype);
             for y in predict(&layer, &example.inputs(DType::F32)) {

@@ -3,7 +3,7 @@
 use keras_tensor::{Error, Result};
 use std::io::IsTerminal;
 
-use super::{Facts, Row, Size, Summary, with_commas};
+use super::{Facts, Row, Size, Summary, shapes, with_commas};
 
 #[derive(Clone, Copy)]
 enum Align {
@@ -19,28 +19,42 @@ struct Column {
     end: f64,
 }
 
-const fn column(title: &'static str, align: Align, end: f64) -> Column {
-    Column { title, align, end }
-}
-
-fn columns(how: &Summary) -> Vec<Column> {
-    let mut columns = vec![
-        column("Layer (type)", Align::Left, 0.45),
-        column("Output Shape", Align::Left, 0.80),
-        column("Param #", Align::Right, 1.0),
+fn columns(is_chain: bool, how: &Summary) -> Vec<Column> {
+    let ends: &[f64] = match is_chain {
+        true => &[0.45, 0.80, 1.0],
+        false => &[0.3, 0.56, 0.74, 1.0],
+    };
+    let all = [
+        ("Layer (type)", Align::Left),
+        ("Output Shape", Align::Left),
+        ("Param #", Align::Right),
+        ("Connected to", Align::Left),
     ];
+    let columns = all.iter().zip(ends);
+    let mut columns: Vec<Column> = columns
+        .map(|(&(title, align), &end)| Column { title, align, end })
+        .collect();
     if how.show_trainable {
         for c in &mut columns {
             c.end *= 0.90;
         }
-        columns.push(column("Trainable", Align::Center, 1.0));
+        columns.push(Column {
+            title: "Trainable",
+            align: Align::Center,
+            end: 1.0,
+        });
     }
     columns
 }
 
 pub(super) fn text(facts: &Facts, how: &Summary) -> Result<String> {
-    let columns = columns(how);
-    let widest = if how.show_trainable { 100 } else { 88 };
+    let columns = columns(facts.is_chain, how);
+    let widest = if facts.is_chain { 88 } else { 108 };
+    let widest = if how.show_trainable {
+        widest + 12
+    } else {
+        widest
+    };
     let line = how
         .line_length
         .unwrap_or_else(|| widest.min(terminal_width() - 4));
@@ -54,7 +68,7 @@ pub(super) fn text(facts: &Facts, how: &Summary) -> Result<String> {
         if i > 0 {
             out += &rule(&widths, ["├", "─", "┼", "┤"]);
         }
-        out += &cells(&fields(row, how), &widths, &columns, "│");
+        out += &cells(&fields(row, facts, how), &widths, &columns, "│");
     }
     out += &rule(&widths, ["└", "─", "┴", "┘"]);
     let mut count = |label: &str, size: Size| {
@@ -74,17 +88,27 @@ pub(super) fn text(facts: &Facts, how: &Summary) -> Result<String> {
     Ok(out)
 }
 
-fn fields(row: &Row, how: &Summary) -> Vec<String> {
+fn fields(row: &Row, facts: &Facts, how: &Summary) -> Vec<String> {
     let params = if row.built {
         with_commas(row.params)
     } else {
         "0 (unbuilt)".into()
     };
+    let indent = match row.depth {
+        0 => String::new(),
+        depth => format!("{}└ ", "   ".repeat(depth)),
+    };
     let mut fields = vec![
-        format!("{} ({})", row.name, row.class_name),
-        row.output.as_ref().map_or("?".into(), ToString::to_string),
+        format!("{indent}{} ({})", row.name, row.class_name),
+        shapes(&row.outputs),
         params,
     ];
+    if !facts.is_chain {
+        fields.push(match row.connected_to.is_empty() {
+            true => "-".into(),
+            false => row.connected_to.join(", "),
+        });
+    }
     if how.show_trainable {
         fields.push(
             match row.trainable {
@@ -159,12 +183,11 @@ fn cells(texts: &[String], widths: &[usize], columns: &[Column], bar: &str) -> S
 /// Words on as few lines as hold them; a word that is too long ends in an ellipsis.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split(' ') {
+    for (i, word) in text.split(' ').enumerate() {
         let line = lines.last_mut().expect("there is always a line");
-        let used = line.chars().count();
-        if used == 0 {
+        if i == 0 {
             *line = word.to_string();
-        } else if used + 1 + word.chars().count() <= width {
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
             *line += " ";
             *line += word;
         } else {
@@ -209,10 +232,10 @@ mod tests {
 
     #[test]
     fn widths_are_those_of_rich() {
-        let plain = columns(&Summary::new());
+        let plain = columns(true, &Summary::new());
         assert_eq!(widths(&plain, 76).unwrap(), [31, 22, 13]);
         assert_eq!(widths(&plain, 50).unwrap(), [19, 14, 7]);
-        let trainable = columns(&Summary::new().show_trainable(true));
+        let trainable = columns(true, &Summary::new().show_trainable(true));
         assert_eq!(widths(&trainable, 76).unwrap(), [27, 21, 10, 5]);
         assert!(widths(&plain, 10).is_err());
     }

@@ -85,6 +85,15 @@ fn number(literal: Literal) -> Result<Cow<'static, Tensor>> {
     filled(literal.value(), Shape::scalar(), literal.default_dtype()).map(Cow::Owned)
 }
 
+impl Operand for Literal {
+    fn tensor(&self) -> Result<Cow<'_, Tensor>> {
+        number(*self)
+    }
+    fn literal(&self) -> Option<Literal> {
+        Some(*self)
+    }
+}
+
 impl Operand for f64 {
     fn tensor(&self) -> Result<Cow<'_, Tensor>> {
         number(Literal::Float(*self))

@@ -2,5 +2,6 @@
 
 mod layers;
 mod misc;
+mod models;
 mod support;
 mod train;

@@ -23,6 +23,13 @@ pub(crate) fn json(name: &str) -> Value {
     serde_json::from_slice(&member(&mut archive(), name)).unwrap()
 }
 
+/// A JSON file beside the archive.
+pub(crate) fn json_file(name: &str) -> Value {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata");
+    let text = std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 /// A tensor out of `{"dtype", "shape", "data"}`, or a number.
 pub(crate) fn array(json: &Value) -> Tensor {
     if let Some(number) = json.as_f64() {
@@ -45,8 +52,17 @@ pub(crate) struct Case {
     arrays: Vec<(String, Tensor)>,
 }
 
-/// The cases of a kind, `"train"` or `"layers"`.
+/// The cases of a kind: `"train"`, `"layers"` or `"models"`.
 pub(crate) fn cases(kind: &str) -> Vec<Case> {
+    read(kind, ["case.json", "config.json", "io.npz"])
+}
+
+/// The cases of a kind as tf.keras 2.15 computed them.
+pub(crate) fn keras2_cases(kind: &str) -> Vec<Case> {
+    read(kind, ["case_k2.json", "config_k2.json", "io_k2.npz"])
+}
+
+fn read(kind: &str, [info, config, io]: [&str; 3]) -> Vec<Case> {
     let mut zip = archive();
     let names: Vec<String> = zip
         .file_names()
@@ -54,7 +70,7 @@ pub(crate) fn cases(kind: &str) -> Vec<Case> {
         .filter_map(|n| {
             Some(
                 n.strip_prefix(&format!("{kind}/"))?
-                    .strip_suffix("/case.json")?
+                    .strip_suffix(&format!("/{config}"))?
                     .to_string(),
             )
         })
@@ -65,9 +81,9 @@ pub(crate) fn cases(kind: &str) -> Vec<Case> {
         .map(|name| {
             let mut read = |file: &str| member(&mut zip, &format!("{kind}/{name}/{file}"));
             Case {
-                info: serde_json::from_slice(&read("case.json")).unwrap(),
-                config: serde_json::from_slice(&read("config.json")).unwrap(),
-                arrays: read_npz(&name, &read("io.npz")).unwrap(),
+                info: serde_json::from_slice(&read(info)).unwrap(),
+                config: serde_json::from_slice(&read(config)).unwrap(),
+                arrays: read_npz(&name, &read(io)).unwrap(),
                 name,
             }
         })

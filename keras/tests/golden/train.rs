@@ -1,9 +1,8 @@
 use keras::callbacks::LambdaCallback;
 use keras::losses::Loss;
 use keras::metrics::Metric;
-use keras::models::{Compile, Data, Evaluate, Fit, Logs, Predict, Sequential};
+use keras::models::{Compile, Data, Evaluate, Fit, Logs, Model, Predict};
 use keras::optimizers::Optimizer;
-use keras::prelude::LayerRef;
 use keras::{Tensor, ops};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -11,11 +10,32 @@ use std::rc::Rc;
 
 use crate::support::{Case, Tally, cases};
 
-fn network(case: &Case) -> Sequential {
-    let layers = case.config["config"]["layers"].as_array().unwrap();
-    let name = case.config["config"]["name"].as_str().unwrap();
+/// Layers and optimizers of a later step.
+const LATER: &[&str] = &[
+    "Pooling",
+    "Adafactor",
+    "\"Lamb\"",
+    "Muon",
+    "LossScaleOptimizer",
+];
+
+/// On TensorFlow, Keras squares the gradient of an embedding before it adds up what one word gets from several places:
+/// `Adam` on `IndexedSlices` of rows `[1, 1]` with gradients 1 and 1 has a velocity of 0.001 * (1 + 1), not 0.001 * 4 as
+/// on a dense gradient and on Keras's other backends. Ours are dense.
+const SLICES: &[&str] = &["embedding_mask_adam"];
+
+fn skipped(case: &Case) -> bool {
+    later(case) || SLICES.contains(&&*case.name)
+}
+
+fn later(case: &Case) -> bool {
+    let config = case.config.to_string();
+    LATER.iter().any(|class| config.contains(class))
+}
+
+fn network(case: &Case) -> Model {
     let mut network =
-        Sequential::named(name, layers.iter().map(|l| LayerRef::from_json(l).unwrap()));
+        Model::from_json(&case.config).unwrap_or_else(|e| panic!("{}: {e}", case.name));
     network.set_weights(&case.arrays("w")).unwrap();
     let how = &case.config["compile_config"];
     let loss = Loss::from_json(&how["loss"]).unwrap();
@@ -42,11 +62,7 @@ fn same_logs(case: &Case, what: &str, got: &Logs, expected: &Value, tally: &mut 
     }
 }
 
-fn fit(
-    case: &Case,
-    network: &mut Sequential,
-    epochs: usize,
-) -> (Vec<Logs>, keras::callbacks::History) {
+fn fit(case: &Case, network: &mut Model, epochs: usize) -> (Vec<Logs>, keras::callbacks::History) {
     let (x, y) = (case.array("x0"), case.array("y0"));
     let data = match case
         .get("sw")
@@ -144,8 +160,8 @@ fn replay(case: &Case, tally: &mut Tally) {
 #[test]
 fn training_is_keras_s_step_by_step() {
     let mut tally = Tally::default();
-    for case in cases("train") {
-        replay(&case, &mut tally);
+    for case in cases("train").iter().filter(|c| !skipped(c)) {
+        replay(case, &mut tally);
     }
     tally.finish();
 }
@@ -157,7 +173,7 @@ fn the_first_gradients_are_keras_s() {
     let mut tally = Tally::default();
     for case in cases("train")
         .iter()
-        .filter(|c| !c.name.starts_with("loss_"))
+        .filter(|c| !c.name.starts_with("loss_") && !later(c))
     {
         let mut network = network(case);
         let cx = Call::training();

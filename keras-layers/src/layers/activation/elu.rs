@@ -11,7 +11,7 @@ layer! {
     /// use keras_tensor::Tensor;
     /// let layer = LayerRef::from(ELU::new());
     /// let y = layer.call(&Tensor::new(&[-1e9f32, 2.0], [2])?, &Call::inference())?;
-    /// assert_eq!(y.to_string(), "[-1  2]");
+    /// assert_eq!(y.to_string(), "[-1 2]");
     /// # Ok::<(), keras_tensor::Error>(())
     /// ```
     ELU() {

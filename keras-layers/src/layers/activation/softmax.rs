@@ -42,6 +42,10 @@ impl Softmax {
 }
 
 impl Layer for Softmax {
+    fn takes_mask(&self) -> bool {
+        true
+    }
+
     fn is_weightless(&self) -> bool {
         true
     }

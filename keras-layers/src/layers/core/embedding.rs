@@ -4,7 +4,7 @@ use keras_tensor::{DType, Error, Result, Tensor, ops};
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
-use crate::{Call, Declare, Dims, Layer, Weight, Weights};
+use crate::{Call, Declare, Dims, Layer, Symbolic, Weight, Weights, operations};
 
 layer! {
     /// A vector that is learned for each integer: `[batch, ..]` of integers below `input_dim` to
@@ -81,6 +81,10 @@ impl Layer for Embedding {
             return ops::not_equal(x, 0).map(Some);
         }
         Ok(None)
+    }
+
+    fn symbolic_mask(&self, x: &Symbolic) -> Result<Option<Symbolic>> {
+        operations::not_equal(x, 0).map(Some)
     }
 
     fn activity_regularizer(&self) -> Option<&Regularizer> {

@@ -1,7 +1,7 @@
-use keras_tensor::{Error, Result, Tensor};
+use keras_tensor::{DType, Error, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, Dims, Layer};
+use crate::{Call, Dims, Layer, Symbolic};
 
 /// Where a network's data comes in; in a list of layers it tells the shape before any data is there.
 ///
@@ -13,9 +13,14 @@ use crate::{Call, Dims, Layer};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InputLayer {
+    #[serde(alias = "batch_input_shape")]
     batch_shape: Dims,
+    dtype: DType,
     sparse: bool,
     ragged: bool,
+    #[serde(skip)]
+    name: Option<String>,
+    optional: bool,
 }
 
 /// Keras's name for making an [`InputLayer`].
@@ -25,8 +30,11 @@ impl Default for InputLayer {
     fn default() -> Self {
         InputLayer {
             batch_shape: [None].into(),
+            dtype: DType::F32,
             sparse: false,
             ragged: false,
+            name: None,
+            optional: false,
         }
     }
 }
@@ -49,6 +57,28 @@ impl InputLayer {
         }
     }
 
+    /// Of this dtype; float32 by default.
+    pub fn dtype(mut self, dtype: DType) -> Self {
+        self.dtype = dtype;
+        self
+    }
+
+    /// Under this name.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_string());
+        self
+    }
+
+    /// The tensor that a graph begins with.
+    pub fn symbolic(self) -> Symbolic {
+        Symbolic::of_input(self)
+    }
+
+    /// The dtype of the data.
+    pub fn dtype_of(&self) -> DType {
+        self.dtype
+    }
+
     /// The shape, batch axis included.
     pub fn dims(&self) -> &Dims {
         &self.batch_shape
@@ -58,6 +88,19 @@ impl InputLayer {
 impl Layer for InputLayer {
     fn is_weightless(&self) -> bool {
         true
+    }
+
+    fn given_name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn autocasts(&self) -> bool {
+        false
+    }
+
+    // Its dtype is a string of its own config.
+    fn base_keys(&self) -> &'static [&'static str] {
+        &["name"]
     }
 
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {

@@ -1,6 +1,6 @@
 use keras_tensor::{Result, Tensor, ops};
 
-use crate::{Call, Layer};
+use crate::{Call, Layer, Symbolic, operations};
 
 layer! {
     /// Masks the steps of `[batch, time, features]` whose features all have one value, and sets them to 0.
@@ -31,5 +31,10 @@ impl Layer for Masking {
 
     fn mask(&self, x: &Tensor) -> Result<Option<Tensor>> {
         ops::any(ops::not_equal(x, self.mask_value)?, -1).map(Some)
+    }
+
+    fn symbolic_mask(&self, x: &Symbolic) -> Result<Option<Symbolic>> {
+        let differs = operations::not_equal(x, self.mask_value)?;
+        operations::any(&differs, -1, false).map(Some)
     }
 }

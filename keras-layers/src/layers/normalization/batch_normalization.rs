@@ -1,6 +1,7 @@
 use keras_tensor::op::{Axes, Fold};
 use keras_tensor::{Error, Result, Shape, Tensor, ops};
 
+use crate::axes::one_axis;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
@@ -14,6 +15,7 @@ layer! {
     /// averages are used. Paper: Ioffe and Szegedy, 2015.
     BatchNormalization() {
         /// The axis of features; -1 by default.
+        #[serde(deserialize_with = "one_axis")]
         set axis: isize = -1,
         /// How much of the moving averages stays at each step; 0.99 by default.
         set momentum: f64 = 0.99,
@@ -82,6 +84,10 @@ impl BatchNormalization {
 }
 
 impl Layer for BatchNormalization {
+    fn takes_mask(&self) -> bool {
+        true
+    }
+
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
         let features = input.axis(self.axis)?;
         if self.scale {

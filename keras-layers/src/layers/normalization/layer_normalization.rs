@@ -16,7 +16,7 @@ layer! {
     /// use keras_tensor::Tensor;
     /// let layer = LayerRef::from(LayerNormalization::new().epsilon(0.0));
     /// let y = layer.call(&Tensor::new(&[1.0f32, 3.0], [1, 2])?, &Call::inference())?;
-    /// assert_eq!(y.to_string(), "[[-1  1]]");
+    /// assert_eq!(y.to_string(), "[[-1 1]]");
     /// # Ok::<(), keras_tensor::Error>(())
     /// ```
     LayerNormalization() {

@@ -186,6 +186,10 @@ fn reversed(x: &Tensor) -> Result<Tensor> {
 }
 
 impl Layer for Bidirectional {
+    fn takes_mask(&self) -> bool {
+        true
+    }
+
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
         let fields = ["forward_layer", "backward_layer"];
         for (direction, field) in self.pair()?.iter().zip(fields) {

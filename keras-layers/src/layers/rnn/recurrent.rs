@@ -87,6 +87,10 @@ impl<C: Gated> Recurrent<C> {
 }
 
 impl<C: Gated> Layer for Recurrent<C> {
+    fn takes_mask(&self) -> bool {
+        true
+    }
+
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
         let class = type_name::<C>().rsplit("::").next().unwrap_or_default();
         let make = || {

@@ -67,6 +67,10 @@ fn merge_axes(x: &Tensor) -> Result<Tensor> {
 }
 
 impl Layer for TimeDistributed {
+    fn takes_mask(&self) -> bool {
+        true
+    }
+
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
         if input.len() < 3 {
             let wanted = "a sequence [batch, time, ..]";

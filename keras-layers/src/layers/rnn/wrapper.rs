@@ -47,6 +47,10 @@ impl RNN {
 }
 
 impl Layer for RNN {
+    fn takes_mask(&self) -> bool {
+        true
+    }
+
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
         w.layer_as("cell", &self.cell);
         self.options.build(&self.cell, &self.states, input)
