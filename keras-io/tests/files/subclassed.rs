@@ -1,10 +1,9 @@
 //! A network of one's own: its fields and lists are found by their names.
 
 use keras_io::{Load, load_model, save_model};
-use keras_layers::layers::{Dense, LayerNormalization, entry, register};
+use keras_layers::layers::{Dense, LayerNormalization, register};
 use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Weight, Weights};
 use keras_models::{Model, Predict};
-use keras_tensor::registry::Entry;
 use keras_tensor::{Result, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
@@ -83,8 +82,6 @@ impl Layer for Net {
     }
 }
 
-static NET: Entry<dyn Layer> = entry::<Net>("Net");
-
 #[test]
 fn a_network_of_ones_own_is_read_and_written() {
     let folder = Folder::new();
@@ -108,11 +105,11 @@ fn a_network_of_ones_own_is_read_and_written() {
     let ours = folder.path("ours.keras");
     let problem = save_model(&model, &ours).unwrap_err().to_string();
     assert!(problem.contains("register it"), "{problem}");
-    register("tests>Net", &NET);
+    register::<Net>("tests>Net");
     save_model(&model, &ours).unwrap();
     check(model);
     check(load_model(&ours).unwrap());
     // Keras wrote the class without a package.
-    register("Net", &NET);
+    register::<Net>("Net");
     check(load_model(case.file("model.keras", &folder).unwrap()).unwrap());
 }

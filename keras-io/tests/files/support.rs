@@ -221,8 +221,6 @@ pub(crate) const LATER: &[&str] = &[
     "STFTSpectrogram",
     "StringLookup",
     "TextVectorization",
-    "Functional",
-    "Model",
     "Adafactor",
     "Lamb",
     "Muon",
