@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::hdf5::{Group, Tree};
 use crate::weights::{Plan, legacy};
-use crate::{Limits, atomic, keras_file, weights};
+use crate::{Limits, atomic, keras_file, npz, safetensors, weights};
 
 /// A model that was read, and what the reader has to say.
 pub struct Loaded {
@@ -114,7 +114,12 @@ impl Load {
                 }
             }
             "keras" => keras_file::load_weights(model, path, &self.limits, &mut plan)?,
-            _ => return Err(unknown(path, "weights: `.weights.h5`, `.h5` or `.keras`")),
+            "safetensors" => safetensors::load_weights(model, path, &self.limits)?,
+            "npz" => npz::load_weights(model, path, &self.limits)?,
+            _ => {
+                let wanted = "weights: `.weights.h5`, `.h5`, `.keras`, `.safetensors` or `.npz`";
+                return Err(unknown(path, wanted));
+            }
         }
         plan.assign()
     }
@@ -164,16 +169,23 @@ pub fn save_model(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Writes the weights of a model, and the state of its optimizer: `.weights.h5`.
+/// Writes the weights of a model: `.weights.h5`, which also holds the state of its optimizer, `.safetensors` or `.npz`.
 ///
 /// # Errors
 /// Another extension, or what the system says; an old file is then left as it was.
 pub fn save_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     built(model)?;
-    let name = path.to_string_lossy();
-    if !name.ends_with(".weights.h5") {
-        return Err(unknown(path, "weights: `.weights.h5`"));
+    match extension(path) {
+        "safetensors" => return safetensors::save_weights(model, path),
+        "npz" => return npz::save_weights(model, path),
+        _ if path.to_string_lossy().ends_with(".weights.h5") => {}
+        _ => {
+            return Err(unknown(
+                path,
+                "weights: `.weights.h5`, `.safetensors` or `.npz`",
+            ));
+        }
     }
     let mut tree = Tree::new();
     weights::write(model, &mut tree)?;

@@ -1,5 +1,6 @@
 //! Weights files: `.weights.h5` of Keras 3, and the legacy layout of Keras 1, 2 and 3.
 
+mod convert;
 pub(crate) mod legacy;
 pub(crate) mod optimizer;
 mod read;

@@ -1,13 +1,14 @@
 //! The state of optimizers.
 
 use keras_optimizers::Optimizer;
-use keras_tensor::{Result, Variable};
+use keras_tensor::{Result, Tensor, Variable};
 
-use super::read::{Plan, read_variables};
+use super::read::Plan;
 use super::write::write_variables;
-use crate::hdf5::{Group, Tree};
+use crate::hdf5::{Dataset, Group, Tree};
+use crate::limits::format_error;
 
-/// Puts the state into the group `optimizer`, if there is any.
+/// Puts the state into the group `optimizer`.
 pub(crate) fn write(optimizer: &Optimizer, into: &mut Tree) -> Result<()> {
     let name = optimizer.name()?.to_string();
     write_variables(&name, &optimizer.variables(), into.group("optimizer"))
@@ -20,31 +21,91 @@ pub(crate) fn read(
     from: &Group,
     plan: &mut Plan,
 ) -> Result<()> {
-    let Some(group) = from.find_group("optimizer")? else {
+    let Some(vars) = from.find_group("optimizer/vars")? else {
         return Ok(());
     };
-    let Some(vars) = group.find_group("vars")? else {
-        return Ok(());
-    };
-    let stored = vars.datasets()?.len();
-    if stored > 2 {
+    let stored = (0..vars.datasets()?.len()).map(|i| vars.dataset(&i.to_string()));
+    take(
+        optimizer,
+        weights,
+        &stored.collect::<Result<Vec<_>>>()?,
+        plan,
+    )
+}
+
+/// Remembers the state. One that does not fit is left out with a warning, as Keras does.
+pub(crate) fn take(
+    optimizer: &Optimizer,
+    weights: &[Variable],
+    stored: &[Dataset],
+    plan: &mut Plan,
+) -> Result<()> {
+    let mut slots = false;
+    for dataset in stored {
+        slots |= !dataset.shape()?.is_empty();
+    }
+    if slots {
         optimizer.build(weights)?;
     }
-    let mut variables = optimizer.variables();
-    // Keras 2 kept the learning rate in the config alone.
-    if stored + 1 == variables.len()
-        && variables
-            .get(1)
-            .is_some_and(|v| v.name() == "learning_rate")
-    {
-        variables.remove(1);
-    }
-    let name = optimizer.name()?;
-    let outcome = read_variables(name, &variables, Some(&group), group.path(), plan);
-    if let Err(e) = outcome {
-        // Keras, too, goes on without the state.
-        plan.warnings
-            .push(format!("the state of optimizer `{name}` is left out: {e}"));
+    let mut state = Plan::default();
+    match fill(optimizer, stored, &mut state) {
+        Ok(()) => plan.add(state),
+        Err(e) => {
+            let name = optimizer.name()?;
+            let warning = format!("the state of optimizer `{name}` is left out: {e}");
+            plan.warnings.push(warning);
+        }
     }
     Ok(())
+}
+
+fn fill(optimizer: &Optimizer, stored: &[Dataset], state: &mut Plan) -> Result<()> {
+    let mut variables = optimizer.variables();
+    let mut stored = stored;
+    if stored.len() != variables.len() && !stored.is_empty() {
+        // Keras 2 kept the learning rate in the config alone, and Nadam's product of momenta nowhere. Its SGD had
+        // momenta even where it did not use them.
+        variables.retain(|v| v.name() != "learning_rate" && v.name() != "variable");
+        if variables.len() == 1 {
+            stored = &stored[..1];
+        }
+    }
+    if stored.len() != variables.len() {
+        let problem = format!(
+            "{} variables where the optimizer has {}",
+            stored.len(),
+            variables.len()
+        );
+        return Err(format_error("HDF5", problem));
+    }
+    let mut both = variables.iter().zip(stored);
+    both.try_for_each(|(variable, dataset)| state.take(variable, dataset))?;
+    match optimizer
+        .variables()
+        .iter()
+        .find(|v| v.name() == "variable")
+    {
+        Some(product) if !variables.iter().any(|v| v.is(product)) => {
+            state.put(product, product_of_momenta(optimizer, stored)?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Nadam's product of the momenta of all steps so far: `u_t = beta_1 (1 - 0.5 * 0.96^t)`.
+fn product_of_momenta(optimizer: &Optimizer, stored: &[Dataset]) -> Result<Tensor> {
+    let beta_1 = optimizer.config()?["beta_1"].as_f64().unwrap_or(0.9);
+    let steps = match stored.first() {
+        Some(iteration) => iteration.read()?.item()? as i64,
+        None => 0,
+    };
+    let mut product = 1.0;
+    for t in 1..=steps {
+        product *= beta_1 * (1.0 - 0.5 * 0.96f64.powi(t.min(10_000) as i32));
+        // From here on it stays 0.
+        if product < f64::from(f32::MIN_POSITIVE) {
+            break;
+        }
+    }
+    Ok(Tensor::scalar(product as f32))
 }

@@ -49,7 +49,19 @@ impl Plan {
     }
 
     /// Remembers a value that is read already.
+    ///
+    /// # Errors
+    /// Another shape.
     pub(crate) fn put(&mut self, variable: &Variable, value: Tensor) -> Result<()> {
+        if value.shape() != variable.shape() {
+            let got = [&value.shape()[..]];
+            let wanted = format!("a value of shape {}", variable.shape());
+            return Err(Error::shape(
+                format!("weight `{}`", variable.path()),
+                &got,
+                wanted,
+            ));
+        }
         let value = if value.dtype() == variable.dtype() {
             value
         } else {
@@ -99,7 +111,8 @@ fn read_new(
 ) -> Result<()> {
     let outcome = read_variables(layer.name(), &layer.own_weights(), from, path, plan);
     plan.skip(outcome.map_err(|e| in_layer(layer, e)))?;
-    let mut met = vec!["vars".to_string(), "optimizer".to_string()];
+    // Keras 2 stored the states of metrics, which Keras 3 starts anew.
+    let mut met: Vec<String> = vec!["optimizer".into(), "metrics".into()];
     for (inner, child) in children(layer) {
         if !seen.is_first(&child) {
             continue;
