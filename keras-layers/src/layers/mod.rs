@@ -39,7 +39,7 @@ pub use regularization::{
 };
 pub use reshaping::{
     Border, Cropping1D, Cropping2D, Cropping3D, Flatten, Permute, RepeatVector, Reshape,
-    ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 pub use rnn::{
     Bidirectional, GRU, GRUCell, Gated, LSTM, LSTMCell, Noise, RNN, Recurrent, RnnCell, SimpleRNN,

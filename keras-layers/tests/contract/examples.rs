@@ -69,6 +69,10 @@ const fn integers(
 /// Sizes are distinct where they can be, so that exchanged axes show.
 #[rustfmt::skip]
 const EXAMPLES: &[Example] = &[
+    one("UpSampling1D", r#"{"size": 3}"#, &[&[2, 4, 3]]),
+    one("UpSampling2D", r#"{"size": [2, 3], "interpolation": "bicubic"}"#, &[&[2, 3, 4, 2]]),
+    one("UpSampling3D", r#"{"size": [2, 1, 2]}"#, &[&[2, 2, 3, 2, 2]]),
+
     one("MaxPooling1D", r#"{"pool_size": 2, "padding": "same"}"#, &[&[2, 5, 3]]),
     one("GlobalMaxPooling1D", "{}", &[&[2, 5, 3]]),
     one("AdaptiveMaxPooling1D", r#"{"output_size": 2}"#, &[&[2, 5, 3]]),

@@ -17,9 +17,6 @@ const LATER: &[&str] = &[
     "ConvLSTM2D",
     "ConvLSTM3D",
     "ConvLSTMCell",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
 ];
 
 /// Why a record cannot be replayed.

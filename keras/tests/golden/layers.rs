@@ -9,13 +9,7 @@ use crate::support::{Case, Tally, cases};
 const WRONG_IN_KERAS: &[&str] = &["act_sparsemax"];
 
 /// Classes of a later issue.
-const LATER: &[&str] = &[
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-];
+const LATER: &[&str] = &["ConvLSTM1D", "ConvLSTM2D"];
 
 /// Cases whose masks come from operations: the whole model is the layer that is checked.
 const FUNCTIONAL: &[&str] = &[
