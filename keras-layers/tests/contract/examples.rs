@@ -69,6 +69,10 @@ const fn integers(
 /// Sizes are distinct where they can be, so that exchanged axes show.
 #[rustfmt::skip]
 const EXAMPLES: &[Example] = &[
+    one("ConvLSTM1D", r#"{"filters": 2, "kernel_size": 2, "return_state": true}"#, &[&[2, 3, 4, 3]]),
+    one("ConvLSTM2D", r#"{"filters": 2, "kernel_size": 2, "padding": "same"}"#, &[&[2, 2, 3, 3, 2]]),
+    one("ConvLSTM3D", r#"{"filters": 2, "kernel_size": 2, "return_sequences": true}"#, &[&[1, 2, 3, 2, 3, 2]]),
+
     one("UpSampling1D", r#"{"size": 3}"#, &[&[2, 4, 3]]),
     one("UpSampling2D", r#"{"size": [2, 3], "interpolation": "bicubic"}"#, &[&[2, 3, 4, 2]]),
     one("UpSampling3D", r#"{"size": [2, 1, 2]}"#, &[&[2, 2, 3, 2, 2]]),

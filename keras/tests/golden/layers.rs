@@ -8,9 +8,6 @@ use crate::support::{Case, Tally, cases};
 /// Keras 3.15 on TensorFlow sums cumulative sums and gives zeros; ours is the projection of the paper.
 const WRONG_IN_KERAS: &[&str] = &["act_sparsemax"];
 
-/// Classes of a later issue.
-const LATER: &[&str] = &["ConvLSTM1D", "ConvLSTM2D"];
-
 /// Cases whose masks come from operations: the whole model is the layer that is checked.
 const FUNCTIONAL: &[&str] = &[
     "embedding_mask_lstm",
@@ -20,9 +17,7 @@ const FUNCTIONAL: &[&str] = &[
 ];
 
 fn skipped(case: &Case) -> bool {
-    let json = json(case);
-    let later = |v: &Value| LATER.iter().any(|class| v["class_name"] == *class);
-    later(json) || later(&json["config"]["layer"]) || WRONG_IN_KERAS.contains(&&*case.name)
+    WRONG_IN_KERAS.contains(&&*case.name)
 }
 
 /// The config of the layer; the others are inputs.
