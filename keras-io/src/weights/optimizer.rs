@@ -3,7 +3,7 @@
 use keras_optimizers::Optimizer;
 use keras_tensor::{Result, Tensor, Variable};
 
-use super::read::Plan;
+use super::read::{Plan, numbered};
 use super::write::write_variables;
 use crate::hdf5::{Dataset, Group, Tree};
 use crate::limits::format_error;
@@ -18,19 +18,15 @@ pub(crate) fn write(optimizer: &Optimizer, into: &mut Tree) -> Result<()> {
 pub(crate) fn read(
     optimizer: &Optimizer,
     weights: &[Variable],
-    from: &Group,
+    from: &[Group],
     plan: &mut Plan,
 ) -> Result<()> {
-    let Some(vars) = from.find_group("optimizer/vars")? else {
+    let found = from.iter().map(|group| group.find_group("optimizer"));
+    let groups: Vec<Group> = found.filter_map(Result::transpose).collect::<Result<_>>()?;
+    if groups.is_empty() {
         return Ok(());
-    };
-    let stored = (0..vars.datasets()?.len()).map(|i| vars.dataset(&i.to_string()));
-    take(
-        optimizer,
-        weights,
-        &stored.collect::<Result<Vec<_>>>()?,
-        plan,
-    )
+    }
+    take(optimizer, weights, &numbered(&groups)?, plan)
 }
 
 /// Remembers the state. One that does not fit is left out with a warning, as Keras does.
