@@ -3,8 +3,8 @@
 use keras_io::{Limits, Load, save_model};
 use keras_layers::layers::{Dense, Input};
 use keras_layers::{Arguments, Call, LayerExt};
-use keras_models::{Model, Sequential, layers};
-use keras_tensor::ops;
+use keras_models::{Compile, Model, Sequential, layers};
+use keras_tensor::{DType, Tensor, ops};
 use std::path::Path;
 
 use crate::support::{Arrays, Case, Folder, Tally, Vintage, cases, close, same, uses_later};
@@ -201,4 +201,61 @@ fn long_lists_of_names_are_cut_and_joined() {
     assert_eq!(file.texts("weight_names").unwrap(), Some(Vec::new()));
     assert_eq!(file.text("model_config").unwrap().unwrap().len(), 300_000);
     assert_eq!(file.texts("nothing").unwrap(), None);
+}
+
+#[test]
+fn slots_of_old_optimizers_are_put_in_order() {
+    let folder = Folder::new();
+    let layers = layers![
+        Input::new([3]),
+        Dense::new(3).name("a"),
+        Dense::new(3).name("b")
+    ];
+    let mut model = Sequential::named("m", layers);
+    model.compile(Compile::new("adam", "mse")).unwrap();
+    let path = folder.path("m.h5");
+    save_model(&model, &path).unwrap();
+    // The same file as Keras 2.4 would have written it: first every m, then every v, and no learning rate.
+    let read = keras_io::hdf5::Group::open(&path, &Limits::default()).unwrap();
+    let mut tree = keras_io::hdf5::Tree::new();
+    for name in ["model_config", "training_config"] {
+        tree.set_text(name, read.text(name).unwrap().unwrap());
+    }
+    tree.set_text("keras_version", "2.4.0");
+    let weights = tree.group("model_weights");
+    weights.set_texts("layer_names", vec!["a".into(), "b".into()]);
+    for layer in ["a", "b"] {
+        let group = weights.group(layer);
+        let names = ["kernel", "bias"].map(|w| format!("{layer}/{w}:0"));
+        group.set_tensor(&names[0], ops::ones([3, 3], DType::F32).unwrap());
+        group.set_tensor(&names[1], ops::ones([3], DType::F32).unwrap());
+        group.set_texts("weight_names", names.to_vec());
+    }
+    let group = tree.group("optimizer_weights");
+    let mut names = vec!["training/Adam/iter:0".to_string()];
+    group.set_tensor(&names[0], Tensor::scalar(7i64));
+    for (s, slot) in ["m", "v"].iter().enumerate() {
+        for (i, (weight, shape)) in [
+            ("a/kernel", &[3, 3][..]),
+            ("a/bias", &[3]),
+            ("b/kernel", &[3, 3]),
+            ("b/bias", &[3]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let name = format!("training/Adam/{weight}/{slot}:0");
+            let value = ops::full(shape.to_vec(), (10 * s + i) as f64, DType::F32).unwrap();
+            group.set_tensor(&name, value);
+            names.push(name);
+        }
+    }
+    group.set_texts("weight_names", names);
+    std::fs::write(&path, tree.to_bytes().unwrap()).unwrap();
+    let model = load(&path);
+    let state = model.optimizer().unwrap().variables();
+    let first = |v: &keras_tensor::Variable| v.value().unwrap().to_f64_vec().unwrap()[0];
+    let state: Vec<f64> = state.iter().map(first).collect();
+    assert_eq!(state[0], 7.0);
+    assert_eq!(state[2..], [0., 10., 1., 11., 2., 12., 3., 13.]);
 }
