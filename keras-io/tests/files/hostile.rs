@@ -229,6 +229,34 @@ fn maps_of_shards_lead_nowhere_else() {
     expect("small", "max_shard_bytes", &message);
 }
 
+/// Made by `tests/data/hostile/make.py`.
+#[test]
+fn weights_that_lead_elsewhere_or_in_circles_are_refused() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/hostile"));
+    for (name, part) in [
+        ("soft", "HDF5 group /layers/dense: "),
+        ("soft_dataset", "HDF5 group /layers/dense"),
+        ("external", "HDF5 group /layers/dense: "),
+        ("text", "wanted numbers as Keras stores them"),
+        ("names", "a variable \"one\""),
+    ] {
+        for version in ["", "_latest"] {
+            let path = folder.join(format!("own_{name}{version}.weights.h5"));
+            let message = refused(name, || Load::new().weights(&model(), &path));
+            expect(name, part, &message);
+        }
+    }
+    // What is reached in a circle is left out with a warning; what counts is that the reader comes back.
+    for version in ["", "_latest"] {
+        let path = folder.join(format!("own_circle{version}.weights.h5"));
+        let warnings = Load::new().weights(&model(), &path).unwrap();
+        assert!(
+            warnings.iter().any(|w| w.contains("layers/dense/again")),
+            "{warnings:?}"
+        );
+    }
+}
+
 #[test]
 fn damaged_files_are_errors_and_never_panics() {
     let folder = Folder::new();
