@@ -12,32 +12,11 @@ use crate::support::{
 
 /// Classes that do not exist yet.
 const LATER: &[&str] = &[
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "AdaptiveMaxPooling3D",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
     "ConvLSTM",
     "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM3D",
     "ConvLSTMCell",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
 ];
 
 /// Why a record cannot be replayed.

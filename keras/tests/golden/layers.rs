@@ -9,27 +9,7 @@ use crate::support::{Case, Tally, cases};
 const WRONG_IN_KERAS: &[&str] = &["act_sparsemax"];
 
 /// Classes of a later issue.
-const LATER: &[&str] = &[
-    "AdaptiveAveragePooling2D",
-    "AdaptiveMaxPooling1D",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-];
+const LATER: &[&str] = &["ConvLSTM1D", "ConvLSTM2D"];
 
 /// Cases whose masks come from operations: the whole model is the layer that is checked.
 const FUNCTIONAL: &[&str] = &[

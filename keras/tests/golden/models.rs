@@ -16,7 +16,7 @@ fn skipped(case: &Case) -> bool {
 }
 
 /// Classes and policies of a later step.
-const LATER: &[&str] = &["Pooling", "UpSampling", "ConvLSTM", "mixed_float16"];
+const LATER: &[&str] = &["ConvLSTM", "mixed_float16"];
 
 fn model(case: &Case) -> Model {
     Model::from_json(&case.config).unwrap_or_else(|e| panic!("{}: {e}", case.name))
