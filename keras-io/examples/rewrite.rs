@@ -2,7 +2,7 @@
 //!
 //! `keras-io/tests/open_in_keras.py` opens in real Keras what this writes.
 
-use keras_io::{Load, save_model, save_weights};
+use keras_io::{Load, save_model, save_weights, save_weights_in_shards};
 
 fn main() -> keras_tensor::Result<()> {
     let names: Vec<String> = std::env::args().skip(1).collect();
@@ -11,7 +11,9 @@ fn main() -> keras_tensor::Result<()> {
         for warning in &loaded.warnings {
             eprintln!("{}: {warning}", pair[0]);
         }
-        if pair[1].ends_with(".weights.h5") {
+        if pair[1].ends_with(".weights.json") {
+            save_weights_in_shards(&loaded.model, &pair[1], 300)?;
+        } else if pair[1].ends_with(".weights.h5") {
             save_weights(&loaded.model, &pair[1])?;
         } else {
             save_model(&loaded.model, &pair[1])?;

@@ -27,7 +27,9 @@ mod weights;
 
 pub use limits::Limits;
 #[cfg(feature = "hdf5")]
-pub use model::{Load, Loaded, load_model, load_weights, save_model, save_weights};
+pub use model::{
+    Load, Loaded, load_model, load_weights, save_model, save_weights, save_weights_in_shards,
+};
 
 use keras_tensor::{Error, Result};
 use std::fs::File;

@@ -106,23 +106,39 @@ impl Load {
                 if legacy::is_legacy(&file)? {
                     legacy::read_weights(model, &file, self.by_name, &mut plan)?;
                 } else {
-                    weights::read(model, &file, &mut plan)?;
-                    if let Ok(optimizer) = model.optimizer() {
-                        let trained = model.trainable_variables();
-                        weights::optimizer::read(optimizer, &trained, &file, &mut plan)?;
-                    }
+                    read_state(model, &[file], &mut plan)?;
                 }
+            }
+            "json" if is_map(path) => {
+                let files = weights::shards::open(path, &self.limits)?;
+                read_state(model, &files, &mut plan)?;
             }
             "keras" => keras_file::load_weights(model, path, &self.limits, &mut plan)?,
             "safetensors" => safetensors::load_weights(model, path, &self.limits)?,
             "npz" => npz::load_weights(model, path, &self.limits)?,
             _ => {
-                let wanted = "weights: `.weights.h5`, `.h5`, `.keras`, `.safetensors` or `.npz`";
+                let wanted = "weights: `.weights.h5`, `.weights.json`, `.h5`, `.keras`, `.safetensors` or `.npz`";
                 return Err(unknown(path, wanted));
             }
         }
         plan.assign()
     }
+}
+
+/// The weights, and the state of the optimizer if the model has one.
+fn read_state(model: &Model, files: &[Group], plan: &mut Plan) -> Result<()> {
+    weights::read(model, files, plan)?;
+    match model.optimizer() {
+        Ok(optimizer) => {
+            let trained = model.trainable_variables();
+            weights::optimizer::read(optimizer, &trained, files, plan)
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+fn is_map(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(".weights.json")
 }
 
 /// Reads a model; warnings go to the standard error stream. [`Load`] has the settings.
@@ -187,12 +203,34 @@ pub fn save_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
             ));
         }
     }
+    atomic::write_bytes(path, &state(model)?.to_bytes()?)
+}
+
+/// Writes the weights of a model, and the state of its optimizer, to files of at most so many bytes of weights each, and
+/// a map of them to `path`, which ends in `.weights.json`. The map is written last.
+///
+/// # Errors
+/// A weight that is larger than one file may be, another extension, or what the system says.
+pub fn save_weights_in_shards(
+    model: &Model,
+    path: impl AsRef<Path>,
+    max_shard_bytes: u64,
+) -> Result<()> {
+    let path = path.as_ref();
+    built(model)?;
+    if !is_map(path) {
+        return Err(unknown(path, "the map of shards: `.weights.json`"));
+    }
+    weights::shards::write(&state(model)?, path, max_shard_bytes)
+}
+
+fn state(model: &Model) -> Result<Tree> {
     let mut tree = Tree::new();
     weights::write(model, &mut tree)?;
     if let Ok(optimizer) = model.optimizer() {
         weights::optimizer::write(optimizer, &mut tree)?;
     }
-    atomic::write_bytes(path, &tree.to_bytes()?)
+    Ok(tree)
 }
 
 fn built(model: &Model) -> Result<()> {

@@ -2,7 +2,7 @@
 """Opens in real Keras what keras-io writes. usage: open_in_keras.py GOLDEN_FOLDER [CASE ..]
 
 GOLDEN_FOLDER holds train/*/{final.keras,case.json,io.npz} and models/*/{model.keras,case.json,io.npz}. Each model is
-read and written by `rewrite` (keras-io/examples), opened by Keras 3 as `.keras`, `.h5` and `.weights.h5`, and must have
+read and written by `rewrite` (keras-io/examples), opened by Keras 3 as `.keras`, `.h5`, `.weights.h5` and in shards, and must have
 the same weights and predictions; trained ones go on training with the same losses. Needs keras 3.15 and tensorflow.
 """
 import collections
@@ -78,7 +78,7 @@ with tempfile.TemporaryDirectory() as here:
         info = json.loads((folder / "case.json").read_text())
         io = np.load(folder / "io.npz")
         resumes = source.name == "final.keras"
-        for extension in (".keras", ".h5", ".weights.h5"):
+        for extension in (".keras", ".h5", ".weights.h5", ".weights.json"):
             name = f"{folder.parent.name}/{folder.name}{extension}"
             target = os.path.join(here, "ours" + extension)
             problem = rewrite(str(source), target)
@@ -86,7 +86,7 @@ with tempfile.TemporaryDirectory() as here:
                 left.append((name, problem.strip().splitlines()[-1]))
                 continue
             try:
-                if extension == ".weights.h5":
+                if extension.startswith(".weights"):
                     model = keras.models.load_model(source, safe_mode=False)
                     model.set_weights([0 * keras.ops.convert_to_numpy(w) for w in model.weights])
                     model.load_weights(target)

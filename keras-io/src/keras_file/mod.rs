@@ -65,7 +65,7 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     }
     let bytes = archive.read(WEIGHTS, limits.bytes)?;
     let bytes = bytes.ok_or_else(|| missing(WEIGHTS))?;
-    let file = Group::from_bytes(bytes, limits)?;
+    let file = [Group::from_bytes(bytes, limits)?];
     let mut plan = Plan::new(how.skip_mismatch);
     // Models of other classes than Keras's own tell it beside their config.
     let built_for = json["build_config"]["input_shape"].take();
@@ -105,5 +105,5 @@ pub(crate) fn load_weights(
     let bytes = bytes.ok_or_else(|| {
         format_error(path.display().to_string(), format!("it holds no {WEIGHTS}"))
     })?;
-    weights::read(model, &Group::from_bytes(bytes, limits)?, plan)
+    weights::read(model, &[Group::from_bytes(bytes, limits)?], plan)
 }

@@ -217,8 +217,11 @@ fn read_optimizer(
     let Some(group) = file.find_group("optimizer_weights")? else {
         return Ok(());
     };
-    let stored = listed(&group)?;
-    optimizer::take(optimizer, &model.trainable_variables(), &stored, plan)
+    let names = group.texts("weight_names")?.unwrap_or_default();
+    let stored = names.into_iter().zip(listed(&group)?).collect();
+    let trained = model.trainable_variables();
+    let stored = optimizer::in_order_of_today(optimizer, &trained, stored)?;
+    optimizer::take(optimizer, &trained, &stored, plan)
 }
 
 /// Writes a whole model.

@@ -4,6 +4,7 @@ mod convert;
 pub(crate) mod legacy;
 pub(crate) mod optimizer;
 mod read;
+pub(crate) mod shards;
 mod walk;
 mod write;
 

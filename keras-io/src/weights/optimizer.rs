@@ -3,7 +3,7 @@
 use keras_optimizers::Optimizer;
 use keras_tensor::{Result, Tensor, Variable};
 
-use super::read::Plan;
+use super::read::{Plan, numbered};
 use super::write::write_variables;
 use crate::hdf5::{Dataset, Group, Tree};
 use crate::limits::format_error;
@@ -18,19 +18,15 @@ pub(crate) fn write(optimizer: &Optimizer, into: &mut Tree) -> Result<()> {
 pub(crate) fn read(
     optimizer: &Optimizer,
     weights: &[Variable],
-    from: &Group,
+    from: &[Group],
     plan: &mut Plan,
 ) -> Result<()> {
-    let Some(vars) = from.find_group("optimizer/vars")? else {
+    let found = from.iter().map(|group| group.find_group("optimizer"));
+    let groups: Vec<Group> = found.filter_map(Result::transpose).collect::<Result<_>>()?;
+    if groups.is_empty() {
         return Ok(());
-    };
-    let stored = (0..vars.datasets()?.len()).map(|i| vars.dataset(&i.to_string()));
-    take(
-        optimizer,
-        weights,
-        &stored.collect::<Result<Vec<_>>>()?,
-        plan,
-    )
+    }
+    take(optimizer, weights, &numbered(&groups)?, plan)
 }
 
 /// Remembers the state. One that does not fit is left out with a warning, as Keras does.
@@ -108,4 +104,56 @@ fn product_of_momenta(optimizer: &Optimizer, stored: &[Dataset]) -> Result<Tenso
         }
     }
     Ok(Tensor::scalar(product as f32))
+}
+
+/// Slots as Keras before 2.11 called them at the end of a weight's name (`Adam/dense/kernel/m:0`), and as they are called
+/// at the end of ours.
+const OLD_SLOTS: &[(&str, &str)] = &[
+    ("m", "momentum"),
+    ("v", "velocity"),
+    ("v", "norm"),
+    ("vhat", "velocity_hat"),
+    ("momentum", "momentum"),
+    ("rms", "velocity"),
+    ("mg", "average_gradient"),
+    ("accumulator", "accumulator"),
+    ("linear", "linear"),
+    ("accum_grad", "accumulated_grad"),
+    ("accum_var", "accumulated_delta_var"),
+];
+
+/// What a file of Keras before 2.11 holds, in today's order: it had one kind of slot of all weights, then the next kind.
+/// Others are left as they are.
+pub(crate) fn in_order_of_today(
+    optimizer: &Optimizer,
+    weights: &[Variable],
+    stored: Vec<(String, Dataset)>,
+) -> Result<Vec<Dataset>> {
+    fn slot(name: &str) -> &str {
+        let name = name.split(':').next().unwrap_or_default();
+        name.rsplit('/').next().unwrap_or_default()
+    }
+    let is_slot = |name: &str| OLD_SLOTS.iter().any(|(old, _)| *old == slot(name));
+    if stored.len() < 2 || !stored[1..].iter().all(|(name, _)| is_slot(name)) {
+        return Ok(stored.into_iter().map(|(_, dataset)| dataset).collect());
+    }
+    optimizer.build(weights)?;
+    let mut left: Vec<Option<(String, Dataset)>> = stored.into_iter().map(Some).collect();
+    let mut sorted: Vec<Dataset> = left[0].take().map(|(_, d)| d).into_iter().collect();
+    for variable in optimizer.variables() {
+        let fits = |entry: &Option<(String, Dataset)>| {
+            entry.as_ref().is_some_and(|(name, _)| {
+                let mut same = OLD_SLOTS.iter().filter(|(old, _)| *old == slot(name));
+                same.any(|(_, new)| variable.name().ends_with(&format!("_{new}")))
+            })
+        };
+        let found = left
+            .iter_mut()
+            .find(|entry| fits(entry))
+            .and_then(Option::take);
+        sorted.extend(found.map(|(_, dataset)| dataset));
+    }
+    // What fits nothing makes the count wrong, and is told.
+    sorted.extend(left.into_iter().flatten().map(|(_, dataset)| dataset));
+    Ok(sorted)
 }

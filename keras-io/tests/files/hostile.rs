@@ -1,7 +1,7 @@
 //! Files of attackers and damaged files: each an error, quickly.
 
 use keras_io::hdf5::{Group, Tree};
-use keras_io::{Limits, Load, load_model, save_model, save_weights};
+use keras_io::{Limits, Load, load_model, save_model, save_weights, save_weights_in_shards};
 use keras_layers::layers::{Dense, Input};
 use keras_models::{Compile, Sequential, layers};
 use keras_tensor::{Result, Tensor};
@@ -198,6 +198,63 @@ fn archives_and_configs_that_ask_for_too_much_are_refused() {
         Load::new().limits(small).model(folder.path("m.keras"))
     });
     expect("limit", "limit of 100", &message);
+}
+
+#[test]
+fn maps_of_shards_lead_nowhere_else() {
+    let folder = Folder::new();
+    let model = model();
+    let path = folder.path("m.weights.json");
+    save_weights_in_shards(&model, &path, 48).unwrap();
+    assert!(folder.path("m_00002.weights.h5").exists());
+    assert!(Load::new().weights(&model, &path).unwrap().is_empty());
+    let map = std::fs::read_to_string(&path).unwrap();
+    for name in [
+        "../m_00000.weights.h5",
+        "/etc/passwd",
+        "a/../m_00000.weights.h5",
+        "m.npz",
+    ] {
+        std::fs::write(&path, map.replace("m_00000.weights.h5", name)).unwrap();
+        let message = refused(name, || Load::new().weights(&model, &path));
+        expect(name, "beside it", &message);
+    }
+    std::fs::write(&path, map.replace("m_00001", "m_00077")).unwrap();
+    expect(
+        "missing",
+        "m_00077",
+        &refused("missing", || Load::new().weights(&model, &path)),
+    );
+    let message = refused("small", || save_weights_in_shards(&model, &path, 10));
+    expect("small", "max_shard_bytes", &message);
+}
+
+/// Made by `tests/data/hostile/make.py`.
+#[test]
+fn weights_that_lead_elsewhere_or_in_circles_are_refused() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/hostile"));
+    for (name, part) in [
+        ("soft", "HDF5 group /layers/dense: "),
+        ("soft_dataset", "HDF5 group /layers/dense"),
+        ("external", "HDF5 group /layers/dense: "),
+        ("text", "wanted numbers as Keras stores them"),
+        ("names", "a variable \"one\""),
+    ] {
+        for version in ["", "_latest"] {
+            let path = folder.join(format!("own_{name}{version}.weights.h5"));
+            let message = refused(name, || Load::new().weights(&model(), &path));
+            expect(name, part, &message);
+        }
+    }
+    // What is reached in a circle is left out with a warning; what counts is that the reader comes back.
+    for version in ["", "_latest"] {
+        let path = folder.join(format!("own_circle{version}.weights.h5"));
+        let warnings = Load::new().weights(&model(), &path).unwrap();
+        assert!(
+            warnings.iter().any(|w| w.contains("layers/dense/again")),
+            "{warnings:?}"
+        );
+    }
 }
 
 #[test]

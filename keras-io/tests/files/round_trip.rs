@@ -1,6 +1,6 @@
 //! Random models through every format: the same config, the same weights bit for bit, the same training.
 
-use keras_io::{Limits, Load, npz, safetensors, save_model, save_weights};
+use keras_io::{Limits, Load, npz, safetensors, save_model, save_weights, save_weights_in_shards};
 use keras_layers::LayerRef;
 use keras_layers::layers::*;
 use keras_models::{Compile, Fit, Model, Sequential};
@@ -92,8 +92,12 @@ proptest! {
             let bytes = |path| std::fs::read(path).unwrap();
             prop_assert_eq!(bytes(other), bytes(folder.path("m.weights.h5")));
         }
-        for name in ["m.weights.h5", "m.safetensors", "m.npz"] {
-            save_weights(&model, folder.path(name)).unwrap();
+        for name in ["m.weights.h5", "m.weights.json", "m.safetensors", "m.npz"] {
+            if name.ends_with("json") {
+                save_weights_in_shards(&model, folder.path(name), 400).unwrap();
+            } else {
+                save_weights(&model, folder.path(name)).unwrap();
+            }
             let other = Load::new().model(folder.path("m.keras")).unwrap().model;
             let zeros: Vec<Tensor> = weights.iter().map(|w| ops::zeros_like(w).unwrap()).collect();
             other.set_weights(&zeros).unwrap();
