@@ -1,5 +1,7 @@
 //! Pooling: windows folded along rows of channels.
 
+use std::cmp::Ordering;
+
 use super::super::elementwise::Number;
 use super::super::shares::for_shares;
 use super::super::simd::{Loop, vectorized};
@@ -81,8 +83,8 @@ impl Work {
         self.for_each(|place, element| {
             let row = self.row(element);
             for (found, i) in found[self.row(place)].iter_mut().zip(row) {
-                // What is not equal to itself wins, as it does in `max`.
-                let wins = |best: T| x[i] > best || (x[i] != x[i] && best == best);
+                // NaN, which compares with nothing, wins, as it does in `max`.
+                let wins = |best: T| x[i].partial_cmp(&best).is_none_or(Ordering::is_gt);
                 if *found == usize::MAX || wins(x[*found]) {
                     *found = i;
                 }
