@@ -1,5 +1,6 @@
 //! NumPy's `.npy` and `.npz`, read without trusting them: no pickles, and no more memory than there are bytes.
 
+use half::f16;
 use keras_tensor::dtype::Scalar;
 use keras_tensor::{DType, Error, Result, Shape, Tensor, ops};
 use std::io::{Cursor, Read};
@@ -85,6 +86,7 @@ pub fn read_npy(name: &str, bytes: &[u8]) -> Result<Tensor> {
         })
         .ok_or_else(|| wrong("its shape cannot be read".into()))?;
     let tensor = match kind {
+        "<f2" => array::<f16, 2>(data, &shape, f16::from_le_bytes),
         "<f4" => array::<f32, 4>(data, &shape, f32::from_le_bytes),
         "<f8" => array::<f64, 8>(data, &shape, f64::from_le_bytes),
         "|i1" => array::<i8, 1>(data, &shape, i8::from_le_bytes),
@@ -99,9 +101,16 @@ pub fn read_npy(name: &str, bytes: &[u8]) -> Result<Tensor> {
         other => {
             return Err(wrong(format!(
                 "its dtype {other} is none of {}, little-endian, and objects are never read",
-                [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8]
-                    .map(DType::name)
-                    .join(", ")
+                [
+                    DType::F16,
+                    DType::F32,
+                    DType::F64,
+                    DType::I32,
+                    DType::I64,
+                    DType::U8
+                ]
+                .map(DType::name)
+                .join(", ")
             )));
         }
     };

@@ -24,6 +24,8 @@ pub(crate) fn of_bytes(start: &[u8]) -> Option<&'static str> {
     let zip_of = |name: &[u8]| start.windows(name.len()).any(|w| w == name);
     Some(match () {
         () if start.is_empty() => "an empty file",
+        // Before the others, because a length comes first, which may be any bytes.
+        () if start.get(5..9) == Some(b"\0\0\0{") => "a safetensors file",
         () if begins(b"\x89HDF\r\n\x1a\n") => "an HDF5 file",
         () if begins(b"PK\x03\x04") && zip_of(b"data.pkl") => "a PyTorch file",
         () if begins(b"PK\x03\x04") && zip_of(b".npy") => "an npz file",
@@ -37,7 +39,6 @@ pub(crate) fn of_bytes(start: &[u8]) -> Option<&'static str> {
             "a Python pickle"
         }
         () if begins(b"<") => "an HTML or XML page, perhaps a failed download",
-        () if start.get(8) == Some(&b'{') => "a safetensors file",
         () if begins(b"{") => "a JSON text",
         () => return None,
     })

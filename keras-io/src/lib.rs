@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod archive;
 pub mod atomic;
 mod bytes;
 #[cfg(feature = "hdf5")]
@@ -18,20 +19,27 @@ mod kind;
 mod limits;
 #[cfg(feature = "hdf5")]
 mod model;
+mod named;
+pub mod npz;
+pub mod safetensors;
 #[cfg(feature = "hdf5")]
 mod weights;
 
 pub use limits::Limits;
 #[cfg(feature = "hdf5")]
-pub use model::{Load, Loaded, load_model, load_weights, save_model, save_weights};
+pub use model::{
+    Load, Loaded, load_model, load_weights, save_model, save_weights, save_weights_in_shards,
+};
 
 use keras_tensor::{Error, Result};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-/// A file that is not larger than the limits allow and seems to be of the kind that is wanted.
-pub(crate) fn open_file(path: &Path, limits: &Limits, wanted: &str) -> Result<File> {
+/// A file that is not larger than the limits allow and seems to be of one of these kinds, the first of which is told in
+/// errors.
+pub(crate) fn open_file(path: &Path, limits: &Limits, kinds: &[&str]) -> Result<File> {
+    let wanted = kinds.first().copied().unwrap_or_default();
     let what = path.display().to_string();
     if path.is_dir() {
         let kind = kind::of_file(path).unwrap_or("a folder");
@@ -58,7 +66,7 @@ pub(crate) fn open_file(path: &Path, limits: &Limits, wanted: &str) -> Result<Fi
 
 /// The bytes of a file that is not larger than the limits allow.
 pub(crate) fn read_file(path: &Path, limits: &Limits, wanted: &str) -> Result<Vec<u8>> {
-    let file = open_file(path, limits, wanted)?;
+    let file = open_file(path, limits, &[wanted])?;
     let size = file.metadata().map_err(|e| Error::io(path, e))?.len() as usize;
     let mut bytes = Vec::new();
     bytes

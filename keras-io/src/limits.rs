@@ -15,7 +15,7 @@ pub struct Limits {
     pub bytes: u64,
     /// How many times larger than its stored form a part may become. Default: 1000.
     pub ratio: u64,
-    /// Bytes below which the ratio does not matter. Default: 1 MiB.
+    /// Bytes below which the ratio does not matter. Default: 16 MiB.
     pub small: u64,
     /// Bytes of JSON in a config. Default: 256 MiB.
     pub json_bytes: u64,
@@ -30,7 +30,7 @@ impl Default for Limits {
         Limits {
             bytes: 16 << 30,
             ratio: 1000,
-            small: 1 << 20,
+            small: 16 << 20,
             json_bytes: 256 << 20,
             depth: 100,
             nodes: 100_000,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::hdf5::{Group, Tree};
 use crate::weights::{Plan, legacy};
-use crate::{Limits, atomic, keras_file, weights};
+use crate::{Limits, atomic, keras_file, npz, safetensors, weights};
 
 /// A model that was read, and what the reader has to say.
 pub struct Loaded {
@@ -106,18 +106,39 @@ impl Load {
                 if legacy::is_legacy(&file)? {
                     legacy::read_weights(model, &file, self.by_name, &mut plan)?;
                 } else {
-                    weights::read(model, &file, &mut plan)?;
-                    if let Ok(optimizer) = model.optimizer() {
-                        let trained = model.trainable_variables();
-                        weights::optimizer::read(optimizer, &trained, &file, &mut plan)?;
-                    }
+                    read_state(model, &[file], &mut plan)?;
                 }
             }
+            "json" if is_map(path) => {
+                let files = weights::shards::open(path, &self.limits)?;
+                read_state(model, &files, &mut plan)?;
+            }
             "keras" => keras_file::load_weights(model, path, &self.limits, &mut plan)?,
-            _ => return Err(unknown(path, "weights: `.weights.h5`, `.h5` or `.keras`")),
+            "safetensors" => safetensors::load_weights(model, path, &self.limits)?,
+            "npz" => npz::load_weights(model, path, &self.limits)?,
+            _ => {
+                let wanted = "weights: `.weights.h5`, `.weights.json`, `.h5`, `.keras`, `.safetensors` or `.npz`";
+                return Err(unknown(path, wanted));
+            }
         }
         plan.assign()
     }
+}
+
+/// The weights, and the state of the optimizer if the model has one.
+fn read_state(model: &Model, files: &[Group], plan: &mut Plan) -> Result<()> {
+    weights::read(model, files, plan)?;
+    match model.optimizer() {
+        Ok(optimizer) => {
+            let trained = model.trainable_variables();
+            weights::optimizer::read(optimizer, &trained, files, plan)
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+fn is_map(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(".weights.json")
 }
 
 /// Reads a model; warnings go to the standard error stream. [`Load`] has the settings.
@@ -164,23 +185,52 @@ pub fn save_model(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Writes the weights of a model, and the state of its optimizer: `.weights.h5`.
+/// Writes the weights of a model: `.weights.h5`, which also holds the state of its optimizer, `.safetensors` or `.npz`.
 ///
 /// # Errors
 /// Another extension, or what the system says; an old file is then left as it was.
 pub fn save_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     built(model)?;
-    let name = path.to_string_lossy();
-    if !name.ends_with(".weights.h5") {
-        return Err(unknown(path, "weights: `.weights.h5`"));
+    match extension(path) {
+        "safetensors" => return safetensors::save_weights(model, path),
+        "npz" => return npz::save_weights(model, path),
+        _ if path.to_string_lossy().ends_with(".weights.h5") => {}
+        _ => {
+            return Err(unknown(
+                path,
+                "weights: `.weights.h5`, `.safetensors` or `.npz`",
+            ));
+        }
     }
+    atomic::write_bytes(path, &state(model)?.to_bytes()?)
+}
+
+/// Writes the weights of a model, and the state of its optimizer, to files of at most so many bytes of weights each, and
+/// a map of them to `path`, which ends in `.weights.json`. The map is written last.
+///
+/// # Errors
+/// A weight that is larger than one file may be, another extension, or what the system says.
+pub fn save_weights_in_shards(
+    model: &Model,
+    path: impl AsRef<Path>,
+    max_shard_bytes: u64,
+) -> Result<()> {
+    let path = path.as_ref();
+    built(model)?;
+    if !is_map(path) {
+        return Err(unknown(path, "the map of shards: `.weights.json`"));
+    }
+    weights::shards::write(&state(model)?, path, max_shard_bytes)
+}
+
+fn state(model: &Model) -> Result<Tree> {
     let mut tree = Tree::new();
     weights::write(model, &mut tree)?;
     if let Ok(optimizer) = model.optimizer() {
         weights::optimizer::write(optimizer, &mut tree)?;
     }
-    atomic::write_bytes(path, &tree.to_bytes()?)
+    Ok(tree)
 }
 
 fn built(model: &Model) -> Result<()> {

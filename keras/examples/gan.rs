@@ -29,7 +29,7 @@ fn main() -> keras::Result<()> {
     let noise = || random::normal([128, 8], 0.0, 1.0, &seeds);
     let mut radius = 0.0;
     for step in 0..steps {
-        let angle = random::uniform([128, 1], 0.0, 6.283, &seeds)?;
+        let angle = random::uniform([128, 1], 0.0, std::f64::consts::TAU, &seeds)?;
         let real = ops::concatenate(&[&ops::cos(&angle)?, &ops::sin(&angle)?], -1)?;
 
         let tape = GradientTape::new();

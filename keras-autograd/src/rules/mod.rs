@@ -8,6 +8,7 @@ mod elementwise;
 mod layout;
 mod linalg;
 mod nn;
+mod pool;
 mod reduce;
 
 use keras_tensor::op::Fused;
@@ -60,6 +61,7 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::Reduce(r) => reduce::needs(r, NOTHING, reads(1, true), reads(1, false)),
         Op::Softmax(_) => OUTPUT,
         Op::SoftmaxCrossEntropy | Op::MatMul(_) | Op::Conv(_) => reads(0b11, false),
+        Op::Pool(p) => pool::needs(p.part, reads(1, false), NOTHING),
         Op::Dense(Fused::Linear) => reads(0b011, false),
         Op::Dense(_) => reads(0b011, true),
         Op::Sgd(_) | Op::Adam(_) => NOTHING,
@@ -114,6 +116,7 @@ pub(crate) fn gradient(
         Op::SoftmaxCrossEntropy => nn::softmax_cross_entropy(&given(&gradient)),
         Op::MatMul(m) => linalg::matmul(m, &given(&gradient)),
         Op::Conv(c) => conv::conv(c, &given(&gradient)),
+        Op::Pool(p) => pool::pool(p, &given(&gradient)),
         Op::Fill(_)
         | Op::Arange(_)
         | Op::Random(_)

@@ -90,6 +90,7 @@ covered!(other, OTHERS, Op, {
     Op::MatMul(_) => Some("matmul"),
     Op::Dense(_) => Some("dense"),
     Op::Conv(_) => Some("conv"),
+    Op::Pool(_) => Some("pool"),
     Op::Custom(_) => Some("custom"),
 });
 

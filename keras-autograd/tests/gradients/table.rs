@@ -1,8 +1,8 @@
 //! One line per op: its name, where its inputs are drawn from, how it is made.
 
 use keras_tensor::op::{
-    Binary, Clip, Conv, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul, Pad, Reduce, ScatterAdd,
-    Slice, Spatial, Spec, Specs, Unary,
+    Binary, Clip, Conv, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul, Pad, Pool, PoolPart,
+    Reduce, ScatterAdd, Slice, Spatial, Spec, Specs, Unary,
 };
 use keras_tensor::{DType, Op, Outputs, Result, Shape, Tensor, ops, smallvec};
 use std::sync::Arc;
@@ -266,6 +266,54 @@ fn convolution(s: &Sample) -> Made {
     (Op::Conv(conv), inputs)
 }
 
+/// A pooling of one to three axes, or one of its reverses.
+fn pooling(s: &Sample) -> Made {
+    let space = 1 + s.axis % 3;
+    let [batch, channels, _] = s.dims;
+    let bit = |i: usize| s.mask as usize >> i & 1;
+    let some = |from: usize, shift: usize| -> Vec<usize> {
+        (0..space).map(|i| from + bit(i + shift)).collect()
+    };
+    let sizes = some(3, 0);
+    let padded = usize::from(s.flags[0]);
+    let mut pool = Pool {
+        part: PoolPart::Max,
+        window: some(2, 1).into(),
+        strides: some(1, 2).into(),
+        padding: (0..space).map(|i| (padded * bit(i), padded)).collect(),
+        sizes: Spatial::new(),
+    };
+    let places = pool.places(&sizes).unwrap();
+    let shape = |space: &[usize]| [&[batch][..], space, &[channels]].concat();
+    let (x, y) = (shape(&sizes), shape(&places));
+    // Elements apart from each other, so that a small step does not change which one is largest.
+    let distinct = || {
+        let n: usize = x.iter().product();
+        let values: Vec<f64> = (0..n).map(|i| ((i * 37) % 101) as f64 / 10.0).collect();
+        Tensor::new(&values, &x[..]).unwrap()
+    };
+    let inputs = match (s.flags[1], s.flags[2], bit(4)) {
+        (false, false, _) => vec![distinct()],
+        (false, true, _) => {
+            pool = pool.with(PoolPart::Mean, &[]);
+            vec![s.tensor(&x, ANY, 0)]
+        }
+        (true, false, 0) => {
+            pool = pool.with(PoolPart::Pick, &[]);
+            vec![distinct(), s.tensor(&x, ANY, 1)]
+        }
+        (true, false, _) => {
+            pool = pool.with(PoolPart::Spread, &[]);
+            vec![distinct(), s.tensor(&y, ANY, 1)]
+        }
+        (true, true, _) => {
+            pool = pool.with(PoolPart::Share, &sizes);
+            vec![s.tensor(&y, ANY, 0)]
+        }
+    };
+    (Op::Pool(pool), inputs)
+}
+
 pub(crate) fn networks() -> Vec<Case> {
     vec![
         case("softmax", |s| {
@@ -302,6 +350,7 @@ pub(crate) fn networks() -> Vec<Case> {
             (Op::MatMul(op), inputs)
         }),
         case("conv", convolution),
+        case("pool", pooling),
         case("dense", |s| {
             let batch = &s.shape[..s.shape.len().min(3)];
             let [k, n, _] = s.dims;

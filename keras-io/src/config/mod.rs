@@ -1,5 +1,6 @@
 //! Configs in JSON: reading them with care, and bringing those of older Keras up to date.
 
+mod keras1;
 mod refuse;
 mod upgrade;
 
@@ -11,7 +12,14 @@ use crate::Limits;
 use crate::limits::format_error;
 
 /// The config of a model as Keras 3 would have written it, with nothing in it that must not be loaded.
-pub(crate) fn parse(what: &str, text: &[u8], limits: &Limits) -> Result<Value> {
+///
+/// `version` is that of the Keras that wrote it; Keras 1 did not always tell.
+pub(crate) fn parse(
+    what: &str,
+    text: &[u8],
+    limits: &Limits,
+    version: Option<&str>,
+) -> Result<Value> {
     limits.check_bytes(what, text.len() as u64, text.len() as u64)?;
     let mut json: Value = serde_json::from_slice(text)
         .map_err(|e| format_error(what, format!("it is no JSON: {e}")))?;
@@ -21,13 +29,23 @@ pub(crate) fn parse(what: &str, text: &[u8], limits: &Limits) -> Result<Value> {
             .map_err(|e| format_error(what, format!("it is no JSON: {e}")))?;
     }
     refuse::check(what, &json, limits)?;
-    upgrade::model(&mut json);
+    upgrade::model(&mut json, major(version));
     Ok(json)
 }
 
+/// Whether a `compile_config` says anything; Keras writes an empty one for a model that is not compiled.
+pub(crate) fn is_compiled(config: &Value) -> bool {
+    config.as_object().is_some_and(|c| !c.is_empty())
+}
+
 /// Compiles a model as a file says.
-pub(crate) fn compile(model: &mut Model, config: &Value) -> Result<()> {
+pub(crate) fn compile(model: &mut Model, config: &Value, version: Option<&str>) -> Result<()> {
     let mut config = config.clone();
-    upgrade::compile(&mut config);
+    upgrade::compile(&mut config, major(version));
     model.compile(Compile::from_json(&config)?)
+}
+
+fn major(version: Option<&str>) -> u32 {
+    let number = version.and_then(|v| v.split('.').next()?.parse().ok());
+    number.unwrap_or(1)
 }

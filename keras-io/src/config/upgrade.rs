@@ -2,21 +2,26 @@
 
 use serde_json::{Map, Value, json};
 
-/// Brings the config of a model up to date, with all that it holds.
-pub(super) fn model(json: &mut Value) {
+use super::keras1;
+
+/// Brings the config of a model up to date, with all that it holds. `version` is that of the Keras that wrote it.
+pub(super) fn model(json: &mut Value, version: u32) {
     match json {
         Value::Object(object) => {
-            if object.contains_key("class_name") {
-                class(object);
+            if object.get("class_name").is_some_and(Value::is_string) {
+                class(object, version);
             }
-            object.values_mut().for_each(model);
+            object.values_mut().for_each(|v| model(v, version));
         }
-        Value::Array(all) => all.iter_mut().for_each(model),
+        Value::Array(all) => all.iter_mut().for_each(|v| model(v, version)),
         _ => {}
     }
 }
 
-fn class(object: &mut Map<String, Value>) {
+fn class(object: &mut Map<String, Value>, version: u32) {
+    if version < 2 {
+        keras1::layer(object);
+    }
     let name = object["class_name"]
         .as_str()
         .unwrap_or_default()
@@ -26,14 +31,54 @@ fn class(object: &mut Map<String, Value>) {
         "Sequential" => sequential(object),
         _ => {}
     }
+    if is_operation(object) {
+        object.insert("module".into(), "keras.ops".into());
+    }
     let Some(Value::Object(config)) = object.get_mut("config") else {
         return;
     };
-    if name == "InputLayer"
-        && let Some(shape) = config.remove("batch_input_shape")
-    {
-        config.insert("batch_shape".into(), shape);
+    if version < 3 {
+        for key in ["activation", "recurrent_activation"] {
+            // The function has changed under its name.
+            if config.get(key).is_some_and(|a| a == "hard_sigmoid") {
+                config.insert(key.into(), "hard_sigmoid_keras2".into());
+            }
+        }
     }
+    match &*name {
+        // Before there was a choice, this was how it was computed.
+        "GRU" | "GRUCell" if version < 3 && !config.contains_key("reset_after") => {
+            config.insert("reset_after".into(), false.into());
+        }
+        "InputLayer" => {
+            if let Some(shape) = config.remove("batch_input_shape") {
+                config.insert("batch_shape".into(), shape);
+            }
+        }
+        // Keras 2 wrote the axis that it found as a list.
+        "BatchNormalization" => {
+            if let Some([axis]) = config.get("axis").and_then(Value::as_array).map(|a| &a[..]) {
+                let axis = axis.clone();
+                config.insert("axis".into(), axis);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether an entry of a graph is an operation. In the legacy format its module is lost; what tells it from a layer is
+/// that it has no settings of a layer. (Keras itself cannot read it back.)
+fn is_operation(object: &Map<String, Value>) -> bool {
+    let Some(config) = object.get("config") else {
+        return false;
+    };
+    object.contains_key("inbound_nodes")
+        && !object.contains_key("module")
+        && object["class_name"] != "InputLayer"
+        && config.is_object()
+        && ["trainable", "dtype", "layers"]
+            .iter()
+            .all(|key| config[key].is_null())
 }
 
 /// Keras 1 had a bare list of layers, and the first layer could tell the shape of the input.
@@ -78,11 +123,18 @@ fn sequential(object: &mut Map<String, Value>) {
 }
 
 /// Brings a `compile_config`, or the `training_config` of a legacy file, up to date.
-pub(super) fn compile(json: &mut Value) {
+pub(super) fn compile(json: &mut Value, version: u32) {
     if let Some(optimizer) = json.get_mut("optimizer_config").map(Value::take) {
         json["optimizer"] = optimizer;
     }
     plain(&mut json["optimizer"]);
+    // The default learning rate has changed.
+    let lion = json["optimizer"]
+        .as_str()
+        .is_some_and(|o| o.eq_ignore_ascii_case("lion"));
+    if version < 3 && lion {
+        json["optimizer"] = json!({"class_name": "Lion", "config": {"learning_rate": 1e-4}});
+    }
     function(&mut json["loss"]);
     for key in ["metrics", "weighted_metrics"] {
         match &mut json[key] {

@@ -44,6 +44,11 @@ impl Group {
 
     fn from_named(what: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Self> {
         let file = File::from_bytes(bytes).map_err(|e| failed(what, &e))?;
+        let (end, held) = (file.superblock().eof_address, file.as_bytes().len() as u64);
+        if end > held {
+            let problem = format!("it is cut off: {held} bytes of {end}");
+            return Err(format_error(what, problem));
+        }
         let group = file.root();
         let limits = limits.clone();
         Ok(Group {

@@ -77,4 +77,31 @@ impl Tree {
         group.datasets.retain(|(n, _)| n != name);
         group.datasets.push((name.to_string(), tensor));
     }
+
+    /// Visits every dataset with the path of its group, groups first in the order in which they were put in.
+    pub(crate) fn visit(
+        &self,
+        visit: &mut dyn FnMut(&str, &Tree, &str, &Tensor) -> keras_tensor::Result<()>,
+    ) -> keras_tensor::Result<()> {
+        self.visit_at("", visit)
+    }
+
+    fn visit_at(
+        &self,
+        path: &str,
+        visit: &mut dyn FnMut(&str, &Tree, &str, &Tensor) -> keras_tensor::Result<()>,
+    ) -> keras_tensor::Result<()> {
+        for (name, tensor) in &self.datasets {
+            visit(path, self, name, tensor)?;
+        }
+        for (name, tree) in &self.groups {
+            tree.visit_at(&format!("{path}/{name}"), visit)?;
+        }
+        Ok(())
+    }
+
+    /// Takes over the attributes of another group.
+    pub(crate) fn set_attributes_of(&mut self, other: &Tree) {
+        self.attributes.clone_from(&other.attributes);
+    }
 }

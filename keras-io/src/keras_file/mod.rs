@@ -1,19 +1,19 @@
 //! The `.keras` file: a zip of `metadata.json`, `config.json`, `model.weights.h5`, and `assets/`.
 
-mod archive;
 mod date;
 
+use keras_layers::Dims;
 use keras_models::Model;
 use keras_tensor::{Error, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 
+use crate::archive::{self, Archive};
 use crate::hdf5::{Group, Tree};
 use crate::limits::format_error;
 use crate::weights::Plan;
 use crate::{Limits, Load, Loaded, atomic, config, weights};
-use archive::Archive;
 
 /// The Keras whose files are written.
 pub(crate) const KERAS_VERSION: &str = "3.15.1";
@@ -24,12 +24,13 @@ pub(crate) fn save(model: &Model, path: &Path, include_optimizer: bool) -> Resul
     let mut config = model.to_json()?;
     let mut tree = Tree::new();
     weights::write(model, &mut tree)?;
+    config["compile_config"] = json!({});
     if include_optimizer && let Some(compile_config) = model.compile_config()? {
         config["compile_config"] = compile_config;
         weights::optimizer::write(model.optimizer()?, &mut tree)?;
     }
     let metadata = json!({"keras_version": KERAS_VERSION, "date_saved": date::now()});
-    let text = |json: &serde_json::Value| json.to_string().into_bytes();
+    let text = |json: &Value| json.to_string().into_bytes();
     let members = [
         ("metadata.json", text(&metadata)),
         ("config.json", text(&config)),
@@ -43,13 +44,19 @@ pub(crate) fn save(model: &Model, path: &Path, include_optimizer: bool) -> Resul
 
 pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     let limits = &how.limits;
-    let mut archive = Archive::open(path, limits)?;
+    let mut archive = Archive::open(path, limits, &["a zip archive"])?;
     let what = path.display().to_string();
     let missing =
         |member: &str| format_error(&what, format!("it holds no {member}, as .keras files do"));
     let text = archive.read("config.json", limits.json_bytes)?;
     let text = text.ok_or_else(|| missing("config.json"))?;
-    let mut json = config::parse(&format!("{what}: config.json"), &text, limits)?;
+    let metadata = archive
+        .read("metadata.json", limits.json_bytes)?
+        .unwrap_or_default();
+    // Without it, the format says that it is Keras 3, or the last of Keras 2.
+    let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
+    let version = metadata["keras_version"].as_str().or(Some(KERAS_VERSION));
+    let mut json = config::parse(&format!("{what}: config.json"), &text, limits, version)?;
     let compile_config = json["compile_config"].take();
     let mut warnings = Vec::new();
     let mut model = Model::from_json(&json)?;
@@ -58,8 +65,15 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     }
     let bytes = archive.read(WEIGHTS, limits.bytes)?;
     let bytes = bytes.ok_or_else(|| missing(WEIGHTS))?;
-    let file = Group::from_bytes(bytes, limits)?;
+    let file = [Group::from_bytes(bytes, limits)?];
     let mut plan = Plan::new(how.skip_mismatch);
+    // Models of other classes than Keras's own tell it beside their config.
+    let built_for = json["build_config"]["input_shape"].take();
+    if !model.is_built()
+        && let Ok(dims) = serde_json::from_value::<Dims>(built_for)
+    {
+        model.build(dims)?;
+    }
     if !model.is_built() {
         return Err(format_error(
             &what,
@@ -67,8 +81,8 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
         ));
     }
     weights::read(&model, &file, &mut plan)?;
-    if how.compile && !compile_config.is_null() {
-        match config::compile(&mut model, &compile_config) {
+    if how.compile && config::is_compiled(&compile_config) {
+        match config::compile(&mut model, &compile_config, version) {
             Ok(()) => {
                 let trained = model.trainable_variables();
                 weights::optimizer::read(model.optimizer()?, &trained, &file, &mut plan)?;
@@ -87,9 +101,9 @@ pub(crate) fn load_weights(
     limits: &Limits,
     plan: &mut Plan,
 ) -> Result<()> {
-    let bytes = Archive::open(path, limits)?.read(WEIGHTS, limits.bytes)?;
+    let bytes = Archive::open(path, limits, &["a zip archive"])?.read(WEIGHTS, limits.bytes)?;
     let bytes = bytes.ok_or_else(|| {
         format_error(path.display().to_string(), format!("it holds no {WEIGHTS}"))
     })?;
-    weights::read(model, &Group::from_bytes(bytes, limits)?, plan)
+    weights::read(model, &[Group::from_bytes(bytes, limits)?], plan)
 }

@@ -1,12 +1,15 @@
 //! The legacy layout: a group for each layer, with the names of its weights in order.
 
 use keras_layers::LayerRef;
+use keras_metrics::losses::Loss;
 use keras_models::Model;
 use keras_optimizers::Optimizer;
 use keras_tensor::{Error, Result, Variable};
 use serde_json::Value;
 use std::path::Path;
 
+use super::convert::{Origin, convert};
+use super::optimizer;
 use super::read::Plan;
 use crate::hdf5::{Dataset, Group, Tree};
 use crate::keras_file::KERAS_VERSION;
@@ -27,10 +30,13 @@ pub(crate) fn load_model(path: &Path, how: &Load) -> Result<Loaded> {
             "it holds weights and no config; make the model and load them with load_weights";
         format_error(&what, problem)
     })?;
+    let version = file.text("keras_version")?;
+    let version = version.as_deref();
     let json = config::parse(
         &format!("{what}: model_config"),
         text.as_bytes(),
         &how.limits,
+        version,
     )?;
     let mut model = Model::from_json(&json)?;
     if !model.is_built() {
@@ -46,7 +52,7 @@ pub(crate) fn load_model(path: &Path, how: &Load) -> Result<Loaded> {
     {
         let outcome = serde_json::from_str::<Value>(&text)
             .map_err(|e| format_error(format!("{what}: training_config"), e.to_string()))
-            .and_then(|json| config::compile(&mut model, &json));
+            .and_then(|json| config::compile(&mut model, &json, version));
         match outcome {
             Ok(()) => read_optimizer(model.optimizer()?, &model, &file, &mut plan)?,
             Err(e) => warnings.push(format!("the model is not compiled: {e}")),
@@ -63,10 +69,12 @@ pub(crate) fn read_weights(
     by_name: bool,
     plan: &mut Plan,
 ) -> Result<()> {
+    let root = file;
     let file = match file.find_group("model_weights")? {
         Some(inner) => inner,
         None => file.clone(),
     };
+    let origin = origin_of(root, &file)?;
     let names = file.texts("layer_names")?.unwrap_or_default();
     let mut stored = Vec::new();
     for name in names {
@@ -90,7 +98,7 @@ pub(crate) fn read_weights(
                 ));
             }
             for (layer, wanted) in same {
-                let outcome = take_all(layer, wanted, weights, plan);
+                let outcome = take_all(layer, wanted, weights, &origin, plan);
                 plan.skip(outcome)?;
             }
         }
@@ -106,7 +114,7 @@ pub(crate) fn read_weights(
             ));
         }
         for ((layer, wanted), (_, weights)) in layers.iter().zip(&stored) {
-            let outcome = take_all(layer, wanted, weights, plan);
+            let outcome = take_all(layer, wanted, weights, &origin, plan);
             plan.skip(outcome)?;
         }
     }
@@ -115,7 +123,7 @@ pub(crate) fn read_weights(
         && let Some(top) = file.find_group("top_level_model_weights")?
     {
         let weights = listed(&top)?;
-        let outcome = take_all(model, &own, &weights, plan);
+        let outcome = take_all(model, &own, &weights, &origin, plan);
         plan.skip(outcome)?;
     }
     Ok(())
@@ -142,6 +150,7 @@ fn take_all(
     layer: &LayerRef,
     wanted: &[Variable],
     stored: &[Dataset],
+    origin: &Origin,
     plan: &mut Plan,
 ) -> Result<()> {
     let in_layer = |source: Error| Error::InLayer {
@@ -149,21 +158,56 @@ fn take_all(
         class: layer.class_name().to_string(),
         source: Box::new(source),
     };
-    if wanted.len() != stored.len() {
+    if *origin == Origin::default() && wanted.len() == stored.len() {
+        let mut both = wanted.iter().zip(stored);
+        return both
+            .try_for_each(|(variable, dataset)| plan.take(variable, dataset).map_err(in_layer));
+    }
+    // A converted layout has more or other values than the layer, but not more elements.
+    let elements: usize = wanted.iter().map(|v| v.shape().size()).sum();
+    let mut declared = 0u64;
+    for dataset in stored {
+        let size = dataset
+            .shape()?
+            .iter()
+            .try_fold(1u64, |a, &n| a.checked_mul(n));
+        declared = declared.saturating_add(size.unwrap_or(u64::MAX));
+    }
+    if declared != elements as u64 {
+        let problem = format!("{declared} numbers where the weights of the layer have {elements}");
+        return Err(in_layer(format_error("legacy HDF5 file", problem)));
+    }
+    let values = stored
+        .iter()
+        .map(Dataset::read)
+        .collect::<Result<Vec<_>>>()?;
+    let values = convert(layer, wanted, values, origin).map_err(in_layer)?;
+    if wanted.len() != values.len() {
         let problem = format!(
             "{} weights where the layer has {}",
-            stored.len(),
+            values.len(),
             wanted.len()
         );
         return Err(in_layer(format_error("legacy HDF5 file", problem)));
     }
-    for (variable, dataset) in wanted.iter().zip(stored) {
-        plan.take(variable, dataset).map_err(in_layer)?;
-    }
-    Ok(())
+    let mut both = wanted.iter().zip(values);
+    both.try_for_each(|(variable, value)| plan.put(variable, value).map_err(in_layer))
 }
 
-/// Reads the state of the optimizer; one that does not fit is left out with a warning, as Keras does.
+/// What wrote the file. The attributes stand at the root, in the group of the weights, or, with Keras 1, nowhere.
+fn origin_of(root: &Group, weights: &Group) -> Result<Origin> {
+    let attribute = |name: &str| match weights.text(name)? {
+        Some(text) => Ok(Some(text)),
+        None => root.text(name),
+    };
+    let version = attribute("keras_version")?;
+    Ok(Origin {
+        keras1: version.is_none_or(|v| v.starts_with("1.")),
+        theano: attribute("backend")?.is_some_and(|b| b == "theano"),
+    })
+}
+
+/// Reads the state of the optimizer, if there is any.
 fn read_optimizer(
     optimizer: &Optimizer,
     model: &Model,
@@ -173,24 +217,11 @@ fn read_optimizer(
     let Some(group) = file.find_group("optimizer_weights")? else {
         return Ok(());
     };
-    let stored = listed(&group)?;
-    if stored.len() > 2 {
-        optimizer.build(&model.trainable_variables())?;
-    }
-    let mut variables = optimizer.variables();
-    // Keras 2 kept the learning rate in the config alone.
-    if stored.len() + 1 == variables.len() && variables[1].name() == "learning_rate" {
-        variables.remove(1);
-    }
-    let mut state = Plan::new(false);
-    if let Err(e) = take_all(model, &variables, &stored, &mut state) {
-        let name = optimizer.name()?;
-        plan.warnings
-            .push(format!("the state of optimizer `{name}` is left out: {e}"));
-        return Ok(());
-    }
-    plan.add(state);
-    Ok(())
+    let names = group.texts("weight_names")?.unwrap_or_default();
+    let stored = names.into_iter().zip(listed(&group)?).collect();
+    let trained = model.trainable_variables();
+    let stored = optimizer::in_order_of_today(optimizer, &trained, stored)?;
+    optimizer::take(optimizer, &trained, &stored, plan)
 }
 
 /// Writes a whole model.
@@ -206,6 +237,12 @@ pub(crate) fn save_model(model: &Model, path: &Path, include_optimizer: bool) ->
         let optimizer = compile["optimizer"].take();
         if let Value::Object(settings) = &mut compile {
             settings.remove("optimizer");
+        }
+        // Keras 3 cannot read the name of a loss back from this format; as an object it can.
+        if let Some(name) = compile["loss"].as_str()
+            && let Ok(object) = Loss::from(name).to_json()
+        {
+            compile["loss"] = object;
         }
         compile["optimizer_config"] = serde_json::json!({"class_name": optimizer["class_name"], "config": optimizer["config"]});
         file.set_text("training_config", compile.to_string());

@@ -1,8 +1,10 @@
 //! Weights files: `.weights.h5` of Keras 3, and the legacy layout of Keras 1, 2 and 3.
 
+mod convert;
 pub(crate) mod legacy;
 pub(crate) mod optimizer;
 mod read;
+pub(crate) mod shards;
 mod walk;
 mod write;
 

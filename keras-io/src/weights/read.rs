@@ -49,7 +49,19 @@ impl Plan {
     }
 
     /// Remembers a value that is read already.
+    ///
+    /// # Errors
+    /// Another shape.
     pub(crate) fn put(&mut self, variable: &Variable, value: Tensor) -> Result<()> {
+        if value.shape() != variable.shape() {
+            let got = [&value.shape()[..]];
+            let wanted = format!("a value of shape {}", variable.shape());
+            return Err(Error::shape(
+                format!("weight `{}`", variable.path()),
+                &got,
+                wanted,
+            ));
+        }
         let value = if value.dtype() == variable.dtype() {
             value
         } else {
@@ -85,40 +97,38 @@ impl Plan {
     }
 }
 
-/// Reads the weights of a layer, and of the layers that it holds, from a group.
-pub(crate) fn read(layer: &LayerRef, from: &Group, plan: &mut Plan) -> Result<()> {
-    read_new(layer, Some(from), from.path(), plan, &mut Seen::default())
+/// Reads the weights of a layer, and of the layers that it holds, from a group, or from the same group of several files
+/// that share the weights.
+pub(crate) fn read(layer: &LayerRef, from: &[Group], plan: &mut Plan) -> Result<()> {
+    read_new(layer, from, "", plan, &mut Seen::default())
 }
 
 fn read_new(
     layer: &LayerRef,
-    from: Option<&Group>,
+    from: &[Group],
     path: &str,
     plan: &mut Plan,
     seen: &mut Seen,
 ) -> Result<()> {
     let outcome = read_variables(layer.name(), &layer.own_weights(), from, path, plan);
     plan.skip(outcome.map_err(|e| in_layer(layer, e)))?;
-    let mut met = vec!["vars".to_string(), "optimizer".to_string()];
+    // Keras 2 stored the states of metrics, which Keras 3 starts anew.
+    let mut met: Vec<String> = vec!["optimizer".into(), "metrics".into()];
     for (inner, child) in children(layer) {
         if !seen.is_first(&child) {
             continue;
         }
-        let group = match from {
-            Some(from) => find(from, &inner)?,
-            None => None,
-        };
-        let path = match &group {
+        let found = from.iter().map(|group| find(group, &inner));
+        let groups: Vec<Group> = found.filter_map(Result::transpose).collect::<Result<_>>()?;
+        let path = match groups.first() {
             Some(group) => group.path().to_string(),
             None => format!("{path}/{inner}"),
         };
         met.push(path.clone());
-        read_new(&child, group.as_ref(), &path, plan, seen)?;
+        read_new(&child, &groups, &path, plan, seen)?;
     }
-    match from {
-        Some(from) => tell_left_out(from, &met, plan),
-        None => Ok(()),
-    }
+    from.iter()
+        .try_for_each(|group| tell_left_out(group, &met, plan))
 }
 
 /// The group of a held layer, under today's name or one that an older Keras used.
@@ -136,38 +146,58 @@ fn find(from: &Group, inner: &str) -> Result<Option<Group>> {
     }
 }
 
-/// Reads the variables that Keras numbers in the group `vars`.
-pub(crate) fn read_variables(
+/// The variables that Keras numbers in the group `vars`, in their order.
+pub(crate) fn numbered(from: &[Group]) -> Result<Vec<Dataset>> {
+    let mut all = Vec::new();
+    for group in from {
+        let Some(vars) = group.find_group("vars")? else {
+            continue;
+        };
+        for name in vars.datasets()? {
+            let number = name.parse::<usize>().map_err(|_| {
+                format_error(
+                    format!("HDF5 group /{}", vars.path()),
+                    format!("a variable {name:?}; wanted numbers"),
+                )
+            })?;
+            all.push((number, vars.dataset(&name)?));
+        }
+    }
+    all.sort_by_key(|(number, _)| *number);
+    match all.iter().enumerate().find(|(i, (number, _))| i != number) {
+        Some((i, _)) => {
+            let path = from.first().map_or("", Group::path);
+            Err(format_error(
+                format!("HDF5 group /{path}"),
+                format!("it holds no variable {i}, or two"),
+            ))
+        }
+        None => Ok(all.into_iter().map(|(_, dataset)| dataset).collect()),
+    }
+}
+
+fn read_variables(
     name: &str,
     variables: &[Variable],
-    from: Option<&Group>,
+    from: &[Group],
     path: &str,
     plan: &mut Plan,
 ) -> Result<()> {
-    let vars = match from {
-        Some(group) => group.find_group("vars")?,
-        None => None,
-    };
-    let stored = match &vars {
-        Some(vars) => vars.datasets()?.len(),
-        None => 0,
-    };
-    if stored != variables.len() {
+    let stored = numbered(from)?;
+    if stored.len() != variables.len() {
         let names: Vec<String> = variables.iter().map(Variable::path).collect();
         return Err(format_error(
             format!("HDF5 group /{path}"),
             format!(
-                "{stored} variables where `{name}` has {}: {}",
+                "{} variables where `{name}` has {}: {}",
+                stored.len(),
                 variables.len(),
                 names.join(", ")
             ),
         ));
     }
-    let Some(vars) = vars else { return Ok(()) };
-    for (i, variable) in variables.iter().enumerate() {
-        plan.take(variable, &vars.dataset(&i.to_string())?)?;
-    }
-    Ok(())
+    let mut both = variables.iter().zip(&stored);
+    both.try_for_each(|(variable, dataset)| plan.take(variable, dataset))
 }
 
 /// Warns of groups with data that no layer took.

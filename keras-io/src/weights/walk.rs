@@ -14,7 +14,7 @@ pub(crate) fn children(layer: &LayerRef) -> Vec<(String, LayerRef)> {
         let path = match place {
             Place::Field(field) => field.to_string(),
             Place::List(list) => {
-                let path = format!("{list}/{}", snake_case(child.class_name()));
+                let path = format!("{list}/{}", class_key(child.class_name()));
                 let count = used.entry(path.clone()).or_default();
                 *count += 1;
                 match *count {
@@ -26,6 +26,14 @@ pub(crate) fn children(layer: &LayerRef) -> Vec<(String, LayerRef)> {
         (path, child.clone())
     };
     layer.children_in_places().map(named).collect()
+}
+
+fn class_key(class_name: &str) -> String {
+    match class_name {
+        // The Python class has another name than the one under which Keras exports it.
+        "GroupQueryAttention" => "grouped_query_attention".to_string(),
+        other => snake_case(other),
+    }
 }
 
 /// Layers that were met before; a layer that stands in two places is stored once, in the first.

@@ -127,6 +127,14 @@ pub fn hard_sigmoid(x: &Tensor) -> Result<Tensor> {
     ops::divide(relu6(&ops::add(x, 3.0)?)?, 6.0)
 }
 
+/// `min(max(0.2 * x + 0.5, 0), 1)`, which Keras 1 and 2 called `hard_sigmoid`; networks of theirs are read with it.
+///
+/// # Errors
+/// No memory.
+pub fn hard_sigmoid_keras2(x: &Tensor) -> Result<Tensor> {
+    ops::clip(ops::add(ops::multiply(x, 0.2)?, 0.5)?, 0.0, 1.0)
+}
+
 /// `x * hard_sigmoid(x)`
 ///
 /// # Errors

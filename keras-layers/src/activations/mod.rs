@@ -29,6 +29,7 @@ static TABLE: &[Entry] = &[
     entry("glu", |x| glu(x, -1)),
     entry("hard_shrink", |x| hard_shrink(x, 0.5)),
     entry("hard_sigmoid", hard_sigmoid),
+    entry("hard_sigmoid_keras2", hard_sigmoid_keras2),
     entry("hard_silu", hard_silu),
     entry("hard_swish", hard_silu),
     entry("hard_tanh", hard_tanh),

@@ -6,6 +6,7 @@ mod convolution;
 mod core;
 mod merging;
 mod normalization;
+mod pooling;
 mod regularization;
 mod reshaping;
 mod rnn;
@@ -25,16 +26,24 @@ pub use normalization::{
     BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization,
     SpectralNormalization, UnitNormalization,
 };
+pub use pooling::{
+    AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, AveragePooling1D,
+    AveragePooling2D, AveragePooling3D, GlobalAveragePooling1D, GlobalAveragePooling2D,
+    GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D,
+    MaxPooling1D, MaxPooling2D, MaxPooling3D,
+};
 pub use regularization::{
     ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise,
     SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,
 };
 pub use reshaping::{
     Border, Cropping1D, Cropping2D, Cropping3D, Flatten, Permute, RepeatVector, Reshape,
-    ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 pub use rnn::{
-    Bidirectional, GRU, GRUCell, Gated, LSTM, LSTMCell, Noise, RNN, Recurrent, RnnCell, SimpleRNN,
+    Bidirectional, ConvLSTM1D, ConvLSTM1DCell, ConvLSTM2D, ConvLSTM2DCell, ConvLSTM3D,
+    ConvLSTM3DCell, GRU, GRUCell, Gated, LSTM, LSTMCell, Noise, RNN, Recurrent, RnnCell, SimpleRNN,
     SimpleRNNCell, StackedRNNCells, TimeDistributed,
 };
 
@@ -54,6 +63,7 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     attention::TABLE,
     merging::TABLE,
     normalization::TABLE,
+    pooling::TABLE,
     regularization::TABLE,
     reshaping::TABLE,
     rnn::TABLE,

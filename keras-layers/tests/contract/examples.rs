@@ -69,6 +69,33 @@ const fn integers(
 /// Sizes are distinct where they can be, so that exchanged axes show.
 #[rustfmt::skip]
 const EXAMPLES: &[Example] = &[
+    one("ConvLSTM1D", r#"{"filters": 2, "kernel_size": 2, "return_state": true}"#, &[&[2, 3, 4, 3]]),
+    one("ConvLSTM2D", r#"{"filters": 2, "kernel_size": 2, "padding": "same"}"#, &[&[2, 2, 3, 3, 2]]),
+    one("ConvLSTM3D", r#"{"filters": 2, "kernel_size": 2, "return_sequences": true}"#, &[&[1, 2, 3, 2, 3, 2]]),
+
+    one("UpSampling1D", r#"{"size": 3}"#, &[&[2, 4, 3]]),
+    one("UpSampling2D", r#"{"size": [2, 3], "interpolation": "bicubic"}"#, &[&[2, 3, 4, 2]]),
+    one("UpSampling3D", r#"{"size": [2, 1, 2]}"#, &[&[2, 2, 3, 2, 2]]),
+
+    one("MaxPooling1D", r#"{"pool_size": 2, "padding": "same"}"#, &[&[2, 5, 3]]),
+    one("GlobalMaxPooling1D", "{}", &[&[2, 5, 3]]),
+    one("AdaptiveMaxPooling1D", r#"{"output_size": 2}"#, &[&[2, 5, 3]]),
+    one("MaxPooling2D", r#"{"pool_size": 3, "strides": 2, "padding": "same"}"#, &[&[2, 5, 6, 3]]),
+    one("GlobalMaxPooling2D", "{}", &[&[2, 5, 6, 3]]),
+    one("AdaptiveMaxPooling2D", r#"{"output_size": 2}"#, &[&[2, 5, 6, 3]]),
+    one("MaxPooling3D", r#"{"pool_size": 3, "strides": 2, "padding": "same"}"#, &[&[2, 4, 3, 5, 2]]),
+    one("GlobalMaxPooling3D", "{}", &[&[2, 4, 3, 5, 2]]),
+    one("AdaptiveMaxPooling3D", r#"{"output_size": 2}"#, &[&[2, 4, 3, 5, 2]]),
+    one("AveragePooling1D", r#"{"pool_size": 3, "strides": 2, "padding": "same"}"#, &[&[2, 5, 3]]),
+    one("GlobalAveragePooling1D", "{}", &[&[2, 5, 3]]),
+    one("AdaptiveAveragePooling1D", r#"{"output_size": 2}"#, &[&[2, 5, 3]]),
+    one("AveragePooling2D", r#"{"pool_size": 3, "strides": 2, "padding": "same"}"#, &[&[2, 5, 6, 3]]),
+    one("GlobalAveragePooling2D", "{}", &[&[2, 5, 6, 3]]),
+    one("AdaptiveAveragePooling2D", r#"{"output_size": 2}"#, &[&[2, 5, 6, 3]]),
+    one("AveragePooling3D", r#"{"pool_size": 3, "strides": 2, "padding": "same"}"#, &[&[2, 4, 3, 5, 2]]),
+    one("GlobalAveragePooling3D", "{}", &[&[2, 4, 3, 5, 2]]),
+    one("AdaptiveAveragePooling3D", r#"{"output_size": 2}"#, &[&[2, 4, 3, 5, 2]]),
+
     one("Activation", r#"{"activation": "gelu"}"#, &[&[2, 3]]),
     one("ActivityRegularization", r#"{"l1": 0.1, "l2": 0.2}"#, &[&[2, 3]]),
     list("Add", "{}", &[&[2, 3, 4], &[2, 4], &[2, 1, 4]]),

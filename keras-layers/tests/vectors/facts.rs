@@ -117,8 +117,10 @@ fn facts(v: &Vector) -> std::result::Result<(), String> {
         let x = inputs.first().map_err(said)?;
         if let (1, [batch, time, ..]) = (inputs.tensors().count(), &x.shape()[..]) {
             // Softmax takes a mask of all places, others one of steps.
+            let channels_first = v.0["config"]["data_format"] == "channels_first";
             let places = match v.class() {
                 "Softmax" => x.shape().clone(),
+                _ if channels_first => [*batch, x.shape()[2]].into(),
                 _ => [*batch, *time].into(),
             };
             let mask = ops::ones(places, DType::Bool).map_err(said)?;

@@ -145,10 +145,10 @@ impl Model {
     /// model is then cut out of the graph and shares its layers.
     ///
     /// ```
-    /// use keras_layers::{LayerExt, layers::{Dense, Input, concatenate}};
+    /// use keras_layers::{LayerExt, layers::{Concatenate, Dense, Input}};
     /// use keras_models::Model;
     /// let (a, b) = (Input::new([4]).symbolic(), Input::new([2]).symbolic());
-    /// let both = concatenate(&[&Dense::new(3).on(&a)?, &b], -1)?;
+    /// let both = Concatenate::new().on([&Dense::new(3).on(&a)?, &b])?;
     /// let model = Model::new([&a, &b], &Dense::new(1).on(&both)?)?;
     /// assert_eq!(model.count_params(), 15 + 6);
     /// # Ok::<(), keras_tensor::Error>(())

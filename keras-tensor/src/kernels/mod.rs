@@ -178,6 +178,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::MatMul(_)
         | Op::Dense(_)
         | Op::Conv(_)
+        | Op::Pool(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::ScatterAdd(_) => true,
@@ -318,6 +319,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
             matmul::dense(*activation, x(), inputs[1], inputs.get(2).copied(), shape)
         }
         Op::Conv(c) => conv::conv(c, x(), inputs[1], shape),
+        Op::Pool(p) => conv::pool(p, inputs, shape),
         Op::Sgd(_) | Op::Adam(_) | Op::Custom(_) => unreachable!("handled above"),
     }?;
     Ok(smallvec![output])

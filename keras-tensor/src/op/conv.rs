@@ -65,21 +65,40 @@ impl Conv {
     /// # Errors
     /// The window does not fit anywhere.
     pub fn places(&self, sizes: &[usize], taps: &[usize]) -> Result<Spatial> {
-        let along = |axis: usize| {
-            let (before, after) = self.padding[axis];
-            let window = (taps[axis].max(1) - 1) * self.dilation[axis] + 1;
-            let room = sizes[axis] + before + after;
-            match room.checked_sub(window) {
-                Some(rest) if taps[axis] > 0 => Ok(rest / self.strides[axis] + 1),
-                _ => Err(Error::argument(
-                    "convolution",
-                    format!("an axis of {room} elements, with its padding"),
-                    format!("at least {window}, the size of the window"),
-                )),
-            }
-        };
-        (0..sizes.len()).map(along).collect()
+        places(
+            "convolution",
+            sizes,
+            taps,
+            &self.dilation,
+            &self.strides,
+            &self.padding,
+        )
     }
+}
+
+/// How many places a window has along each axis.
+pub(super) fn places(
+    op: &str,
+    sizes: &[usize],
+    taps: &[usize],
+    dilation: &[usize],
+    strides: &[usize],
+    padding: &[(usize, usize)],
+) -> Result<Spatial> {
+    let along = |axis: usize| {
+        let (before, after) = padding[axis];
+        let window = (taps[axis].max(1) - 1) * dilation[axis] + 1;
+        let room = sizes[axis] + before + after;
+        match room.checked_sub(window) {
+            Some(rest) if taps[axis] > 0 => Ok(rest / strides[axis] + 1),
+            _ => Err(Error::argument(
+                op,
+                format!("an axis of {room} elements, with its padding"),
+                format!("at least {window}, the size of the window"),
+            )),
+        }
+    };
+    (0..sizes.len()).map(along).collect()
 }
 
 /// The shape of the result.

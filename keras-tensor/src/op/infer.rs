@@ -252,6 +252,12 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
                 super::conv::infer(c, inputs[0], inputs[1])?,
             )
         }
+        Op::Pool(p) => {
+            count(p.part.inputs())?;
+            same_dtype(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            spec(inputs[0].dtype(), super::pool::infer(p, inputs)?)
+        }
         Op::Select => {
             count(3)?;
             same_dtype("where", &inputs[1..])?;

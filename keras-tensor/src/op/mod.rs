@@ -5,9 +5,11 @@
 
 mod conv;
 mod infer;
+mod pool;
 
 pub use conv::{Conv, ConvPart, Spatial};
 pub use infer::{Spec, Specs, infer};
+pub use pool::{Pool, PoolPart};
 
 use smallvec::SmallVec;
 use std::fmt;
@@ -80,6 +82,8 @@ pub enum Op {
     Dense(Fused),
     /// Convolution, or its derivative by the input or by the kernel.
     Conv(Conv),
+    /// Pooling, or one of its reverses.
+    Pool(Pool),
     /// A step of gradient descent in place.
     Sgd(Sgd),
     /// A step of Adam in place.
@@ -414,6 +418,7 @@ impl Op {
             Op::MatMul(_) => "matmul",
             Op::Dense(_) => "dense",
             Op::Conv(c) => c.part.name(),
+            Op::Pool(p) => p.part.name(),
             Op::Sgd(_) => "sgd",
             Op::Adam(_) => "adam",
             Op::Custom(op) => op.name(),

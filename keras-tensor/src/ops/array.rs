@@ -230,6 +230,21 @@ pub fn broadcast_to(x: impl Operand, shape: impl Into<Shape>) -> Result<Tensor> 
     apply_one(Op::Broadcast(shape), &[&x])
 }
 
+/// Each element along an axis several times, one after the other: `[1, 2]` twice is `[1, 1, 2, 2]`.
+///
+/// # Errors
+/// An axis that the tensor does not have.
+pub fn repeat(x: impl Operand, repeats: usize, axis: isize) -> Result<Tensor> {
+    let x = x.tensor()?;
+    let axis = x.shape().axis(axis, "repeat")?;
+    let mut long = x.shape().to_vec();
+    long.insert(axis + 1, repeats);
+    let mut shape = x.shape().to_vec();
+    shape[axis] *= repeats;
+    let column = expand_dims(&*x, axis as isize + 1)?;
+    reshape_to(broadcast_to(column, &long[..])?, Shape::from(&shape[..]))
+}
+
 /// A box cut out, from `begin`, of `size`.
 ///
 /// # Errors

@@ -8,29 +8,6 @@ use crate::support::{Case, Tally, cases};
 /// Keras 3.15 on TensorFlow sums cumulative sums and gives zeros; ours is the projection of the paper.
 const WRONG_IN_KERAS: &[&str] = &["act_sparsemax"];
 
-/// Classes of a later issue.
-const LATER: &[&str] = &[
-    "AdaptiveAveragePooling2D",
-    "AdaptiveMaxPooling1D",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-];
-
 /// Cases whose masks come from operations: the whole model is the layer that is checked.
 const FUNCTIONAL: &[&str] = &[
     "embedding_mask_lstm",
@@ -40,9 +17,7 @@ const FUNCTIONAL: &[&str] = &[
 ];
 
 fn skipped(case: &Case) -> bool {
-    let json = json(case);
-    let later = |v: &Value| LATER.iter().any(|class| v["class_name"] == *class);
-    later(json) || later(&json["config"]["layer"]) || WRONG_IN_KERAS.contains(&&*case.name)
+    WRONG_IN_KERAS.contains(&&*case.name)
 }
 
 /// The config of the layer; the others are inputs.

@@ -10,13 +10,7 @@ use crate::support::{Case, Tally, cases, json_file, keras2_cases};
 fn skipped(case: &Case) -> bool {
     // Its classes are Python code.
     case.info["subclassed"] == true
-        || LATER
-            .iter()
-            .any(|class| case.config.to_string().contains(class))
 }
-
-/// Classes and policies of a later step.
-const LATER: &[&str] = &["Pooling", "UpSampling", "ConvLSTM"];
 
 fn model(case: &Case) -> Model {
     Model::from_json(&case.config).unwrap_or_else(|e| panic!("{}: {e}", case.name))

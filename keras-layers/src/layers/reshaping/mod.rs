@@ -6,6 +6,7 @@ mod flatten;
 mod permute;
 mod repeat_vector;
 mod reshape;
+mod up_sampling;
 mod zero_padding;
 
 pub use border::Border;
@@ -14,6 +15,7 @@ pub use flatten::Flatten;
 pub use permute::Permute;
 pub use repeat_vector::RepeatVector;
 pub use reshape::Reshape;
+pub use up_sampling::{UpSampling1D, UpSampling2D, UpSampling3D};
 pub use zero_padding::{ZeroPadding1D, ZeroPadding2D, ZeroPadding3D};
 
 use keras_tensor::registry::Entry;
@@ -32,4 +34,7 @@ pub(super) const TABLE: &[Entry<dyn Layer>] = &[
     entry::<ZeroPadding1D>("ZeroPadding1D"),
     entry::<ZeroPadding2D>("ZeroPadding2D"),
     entry::<ZeroPadding3D>("ZeroPadding3D"),
+    entry::<UpSampling1D>("UpSampling1D"),
+    entry::<UpSampling2D>("UpSampling2D"),
+    entry::<UpSampling3D>("UpSampling3D"),
 ];

@@ -26,12 +26,12 @@ macro_rules! recurrent {
     };
     (
         $(#[doc = $cell_doc:literal])+
-        cell $Cell:ident;
+        cell $Cell:ident $name:literal;
         $(#[doc = $layer_doc:literal])+
         layer $Layer:ident without [$($hidden:literal),*] { $($own:tt)* }
     ) => {
         recurrent! {
-            @fields [$($cell_doc)+] $Cell [$($layer_doc)+] $Layer [$($hidden),*]
+            @fields [$($cell_doc)+] $Cell $name [$($layer_doc)+] $Layer [$($hidden),*]
             $($own)*
             /// Whether there is a bias; there is by default.
             set use_bias: bool = true,
@@ -62,7 +62,7 @@ macro_rules! recurrent {
         }
     };
     (
-        @fields [$($cell_doc:literal)+] $Cell:ident [$($layer_doc:literal)+] $Layer:ident [$($hidden:literal),*]
+        @fields [$($cell_doc:literal)+] $Cell:ident $name:literal [$($layer_doc:literal)+] $Layer:ident [$($hidden:literal),*]
         $($(#[doc = $doc:literal])+ $how:ident $field:ident: $ty:ty = $default:expr,)*
     ) => {
         layer! {
@@ -84,6 +84,11 @@ macro_rules! recurrent {
         pub type $Layer = Recurrent<$Cell>;
 
         impl Recurrent<$Cell> {
+            /// With so many outputs, and Keras's defaults.
+            pub fn new(units: usize) -> Self {
+                Recurrent::of($Cell::new(units))
+            }
+
             $(recurrent!(@setter $how $field: $ty, $($doc)+);)*
         }
 
@@ -134,11 +139,8 @@ macro_rules! recurrent {
 
         impl Gated for $Cell {
             const LAYER: &'static str = stringify!($Layer);
+            const CELL: &'static str = $name;
             const HIDDEN: &'static [&'static str] = &[$($hidden),*];
-
-            fn with_units(units: usize) -> Self {
-                Self::new(units)
-            }
         }
     };
 }

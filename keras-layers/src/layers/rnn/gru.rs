@@ -15,7 +15,7 @@ recurrent! {
     /// activation `a`: `z = s(xz + hz)`, `r = s(xr + hr)`, `n = a(xn + r * hn)`, `h' = z * h + (1 - z) * n`, which is the
     /// output. Both products have a bias, `[2, 3 * units]` together. With `reset_after` false, `hn` is
     /// `(r * h) @ recurrent_kernel`, and only `x @ kernel` has a bias, `[3 * units]`.
-    cell GRUCell;
+    cell GRUCell "gru_cell";
     /// Gated recurrent units (Cho et al., 2014): each step is [`GRUCell`].
     ///
     /// ```

@@ -1,6 +1,6 @@
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, ops};
 
-use super::cell::{self, Noise, Rates, RnnCell, gate, products, state_shape};
+use super::cell::{self, Noise, Rates, RnnCell, products, state_shape};
 use super::recurrent::{Gated, Recurrent};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -13,7 +13,7 @@ recurrent! {
     ///
     /// `i, f, g, o = x @ kernel + bias + h @ recurrent_kernel`, then with the recurrent activation `s` and the activation
     /// `a`: `c' = s(f) * c + s(i) * a(g)`, and `h' = s(o) * a(c')`, which is the output.
-    cell LSTMCell;
+    cell LSTMCell "lstm_cell";
     /// Long short-term memory (Hochreiter and Schmidhuber, 1997): each step is [`LSTMCell`].
     ///
     /// ```
@@ -37,7 +37,7 @@ recurrent! {
 }
 
 /// The bias of four gates, with 1 for that which forgets.
-struct ForgetLittle(Initializer, usize);
+pub(super) struct ForgetLittle(pub(super) Initializer, pub(super) usize);
 
 impl Initialize for ForgetLittle {
     fn initialize(&self, _: &Shape, dtype: DType) -> Result<Tensor> {
@@ -102,14 +102,24 @@ impl RnnCell for LSTMCell {
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let recurrent = products(&states[0], &self.recurrent_kernel, &noise.recurrent, 4)?;
         let all = ops::add(x, &recurrent)?;
-        let opened = |number| {
-            self.recurrent_activation
-                .call(&gate(&all, number, self.units)?)
-        };
-        let new = self.activation.call(&gate(&all, 2, self.units)?)?;
-        let kept = ops::multiply(opened(1)?, &states[1])?;
-        let c = ops::add(kept, ops::multiply(opened(0)?, new)?)?;
-        let h = ops::multiply(opened(3)?, self.activation.call(&c)?)?;
-        Ok((h.clone(), vec![h, c]))
+        let functions = [&self.activation, &self.recurrent_activation];
+        lstm_step(&all, &states[1], -1, self.units, functions)
     }
+}
+
+/// The output and the states after a step, from the sums `i, f, g, o` that lie side by side along an axis.
+pub(super) fn lstm_step(
+    sums: &Tensor,
+    c: &Tensor,
+    axis: isize,
+    units: usize,
+    [activation, recurrent_activation]: [&Activation; 2],
+) -> Result<(Tensor, Vec<Tensor>)> {
+    let gate = |number: usize| ops::slice_axis(sums, axis, number * units, units);
+    let opened = |number| recurrent_activation.call(&gate(number)?);
+    let new = activation.call(&gate(2)?)?;
+    let kept = ops::multiply(opened(1)?, c)?;
+    let c = ops::add(kept, ops::multiply(opened(0)?, new)?)?;
+    let h = ops::multiply(opened(3)?, activation.call(&c)?)?;
+    Ok((h.clone(), vec![h, c]))
 }

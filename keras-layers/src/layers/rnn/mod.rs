@@ -5,6 +5,7 @@ mod define;
 
 mod bidirectional;
 mod cell;
+mod conv_lstm;
 mod gru;
 mod lstm;
 mod recurrent;
@@ -16,6 +17,9 @@ mod wrapper;
 
 pub use bidirectional::Bidirectional;
 pub use cell::{Noise, RnnCell};
+pub use conv_lstm::{
+    ConvLSTM1D, ConvLSTM1DCell, ConvLSTM2D, ConvLSTM2DCell, ConvLSTM3D, ConvLSTM3DCell,
+};
 pub use gru::{GRU, GRUCell};
 pub use lstm::{LSTM, LSTMCell};
 pub use recurrent::{Gated, Recurrent};
@@ -31,6 +35,9 @@ use crate::Layer;
 
 pub(super) const TABLE: &[Entry<dyn Layer>] = &[
     entry::<Bidirectional>("Bidirectional"),
+    entry::<ConvLSTM1D>("ConvLSTM1D"),
+    entry::<ConvLSTM2D>("ConvLSTM2D"),
+    entry::<ConvLSTM3D>("ConvLSTM3D"),
     entry::<GRU>("GRU"),
     entry::<GRUCell>("GRUCell"),
     entry::<LSTM>("LSTM"),

@@ -1,9 +1,7 @@
-use keras_tensor::registry::snake_case;
 use keras_tensor::{Outputs, Result, Tensor};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use std::any::type_name;
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
@@ -15,15 +13,16 @@ use crate::{Arguments, Call, Dims, Layer, LayerExt, LayerRef, Weights};
 pub trait Gated: Layer + Clone + Debug + Default + Serialize + DeserializeOwned {
     /// The name of the layer class: `LSTM`.
     const LAYER: &'static str;
+    /// The name of the cell in the paths of weights: `lstm_cell`.
+    const CELL: &'static str;
     /// What Keras leaves out of the layer's config.
     const HIDDEN: &'static [&'static str];
-
-    /// A cell with so many outputs.
-    fn with_units(units: usize) -> Self;
 }
 
 /// A recurrent layer that makes its cell from its own config: [`crate::layers::LSTM`], [`crate::layers::GRU`] and
 /// [`crate::layers::SimpleRNN`].
+///
+/// [`crate::layers::ConvLSTM2D`] and its kin are others.
 ///
 /// Takes a sequence `[batch, time, features]`, with a mask `[batch, time]` perhaps, and as `initial_state` a list of
 /// states `[batch, units]`. Gives `[batch, units]`, or `[batch, time, units]` with `return_sequences`, then the last
@@ -62,10 +61,10 @@ impl Clone for Made {
 }
 
 impl<C: Gated> Recurrent<C> {
-    /// With so many outputs, and Keras's defaults.
-    pub fn new(units: usize) -> Self {
+    /// A layer that runs this cell.
+    pub(super) fn of(cell: C) -> Self {
         Recurrent {
-            cell: C::with_units(units),
+            cell,
             ..Recurrent::default()
         }
     }
@@ -92,11 +91,7 @@ impl<C: Gated> Layer for Recurrent<C> {
     }
 
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
-        let class = type_name::<C>().rsplit("::").next().unwrap_or_default();
-        let make = || {
-            let name = snake_case(class);
-            self.cell.clone().name(&name).with_dtype(w.dtype_policy())
-        };
+        let make = || self.cell.clone().name(C::CELL).with_dtype(w.dtype_policy());
         let cell = self.made.0.get_or_init(make);
         w.layer_as("cell", cell);
         self.options.build(cell, &self.states, input)

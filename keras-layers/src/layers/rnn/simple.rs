@@ -14,7 +14,7 @@ recurrent! {
     /// A step of [`SimpleRNN`]: `h' = activation(x @ kernel + bias + h @ recurrent_kernel)`.
     ///
     /// `x` is `[batch, in]`, the state and the output `[batch, units]`.
-    cell SimpleRNNCell;
+    cell SimpleRNNCell "simple_rnn_cell";
     /// A fully connected recurrent layer: each step is [`SimpleRNNCell`].
     ///
     /// ```

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 use std::ops::Range;
 
-use crate::op::Conv;
+use crate::op::{Conv, Pool};
 
 /// A convolution with three axes of space; those that it lacks have one element and one tap.
 pub(super) struct Geometry {
@@ -39,6 +39,18 @@ impl Geometry {
             strides: three(conv.strides.iter().copied(), 1),
             dilation: three(conv.dilation.iter().copied(), 1),
             before: three(conv.padding.iter().map(|p| p.0), 0),
+        }
+    }
+
+    /// The windows of a pooling.
+    pub(super) fn of_pool(pool: &Pool, sizes: &[usize], places: &[usize]) -> Self {
+        Geometry {
+            sizes: three(sizes.iter().copied(), 1),
+            places: three(places.iter().copied(), 1),
+            taps: three(pool.window.iter().copied(), 1),
+            strides: three(pool.strides.iter().copied(), 1),
+            dilation: [1; 3],
+            before: three(pool.padding.iter().map(|p| p.0), 0),
         }
     }
 

@@ -2,8 +2,10 @@
 
 mod depthwise;
 mod geometry;
+mod pool;
 
 use geometry::Geometry;
+pub(super) use pool::pool;
 
 use super::matmul::{Output, Product, View, shared_product};
 use super::shares::for_shares;

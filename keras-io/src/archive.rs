@@ -18,9 +18,9 @@ pub(crate) struct Archive {
 }
 
 impl Archive {
-    /// Opens an archive.
-    pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        let file = crate::open_file(path, limits, "a zip archive")?;
+    /// Opens an archive, of one of these kinds of file.
+    pub(crate) fn open(path: &Path, limits: &Limits, kinds: &[&str]) -> Result<Self> {
+        let file = crate::open_file(path, limits, kinds)?;
         let what = path.display().to_string();
         let zip = ZipArchive::new(BufReader::new(file))
             .map_err(|e| format_error(&what, format!("it is no whole zip archive: {e}")))?;
@@ -80,7 +80,10 @@ impl Archive {
 }
 
 /// Writes an archive as Keras does: members stored, with the first date that zip knows.
-pub(crate) fn write(file: &mut (impl Write + Seek), members: &[(&str, Vec<u8>)]) -> io::Result<()> {
+pub(crate) fn write(
+    file: &mut (impl Write + Seek),
+    members: &[(impl AsRef<str>, Vec<u8>)],
+) -> io::Result<()> {
     let mut zip = ZipWriter::new(file);
     for (name, bytes) in members {
         let options = SimpleFileOptions::default()
@@ -88,7 +91,7 @@ pub(crate) fn write(file: &mut (impl Write + Seek), members: &[(&str, Vec<u8>)])
             .last_modified_time(DateTime::default())
             .large_file(bytes.len() as u64 >= u64::from(u32::MAX))
             .unix_permissions(0o600);
-        zip.start_file(*name, options)?;
+        zip.start_file(name.as_ref(), options)?;
         zip.write_all(bytes)?;
     }
     zip.finish()?;

@@ -1,0 +1,9 @@
+//! Files that real Keras wrote, files of attackers, and our own.
+
+mod hostile;
+mod layers;
+mod models;
+mod round_trip;
+mod subclassed;
+mod support;
+mod train;
