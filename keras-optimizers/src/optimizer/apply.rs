@@ -81,13 +81,12 @@ impl Optimizer {
             shared.assign(&ops::full(shared.shape(), next, shared.dtype())?)?;
             step.shared = shared.value()?.item()?;
         }
-        let decay = resolved.rule.common().weight_decay;
         for (tracked, gradient) in state.weights.iter().zip(gradients) {
             let Some(gradient) = gradient.take() else {
                 continue;
             };
             let weight = &tracked.weight;
-            if let Some(decay) = decay {
+            if let Some(decay) = resolved.rule.weight_decay(weight) {
                 let shrunk = ops::multiply(weight, decay)?;
                 update::subtract(weight, shrunk, step.learning_rate)?;
             }

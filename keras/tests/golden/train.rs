@@ -11,7 +11,7 @@ use std::rc::Rc;
 use crate::support::{Case, Tally, cases};
 
 /// Layers and optimizers of a later step.
-const LATER: &[&str] = &["Adafactor", "\"Lamb\"", "Muon", "LossScaleOptimizer"];
+const LATER: &[&str] = &["LossScaleOptimizer"];
 
 /// On TensorFlow, Keras squares the gradient of an embedding before it adds up what one word gets from several places:
 /// `Adam` on `IndexedSlices` of rows `[1, 1]` with gradients 1 and 1 has a velocity of 0.001 * (1 + 1), not 0.001 * 4 as
