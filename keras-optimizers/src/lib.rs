@@ -34,5 +34,6 @@ pub use loss_scale::LossScaleOptimizer;
 pub use optimizer::Optimizer;
 pub use rule::{Slot, Step, UpdateRule};
 pub use rules::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, OptimizerSetting, RMSprop, SGD,
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Muon, Nadam,
+    OptimizerSetting, RMSprop, SGD,
 };

@@ -1,4 +1,4 @@
-use keras_tensor::{DType, Result, Tensor, Variable};
+use keras_tensor::{DType, Result, Shape, Tensor, Variable};
 use std::any::Any;
 
 use crate::Common;
@@ -19,7 +19,7 @@ use crate::Common;
 ///     fn common_mut(&mut self) -> &mut Common {
 ///         &mut self.0
 ///     }
-///     fn slots(&self) -> Vec<Vec<Slot>> {
+///     fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
 ///         Vec::new()
 ///     }
 ///     fn step(&self, step: &Step, weight: &Variable, gradient: Tensor, _: &[Variable]) -> Result<()> {
@@ -44,7 +44,7 @@ pub trait UpdateRule: Any + Send + Sync {
     ///
     /// In [`Optimizer::variables`](crate::Optimizer::variables) the groups come one after the other; within a group, the
     /// weights do, each with all its slots. `[[m, v], [h]]` makes `m1 v1 m2 v2 h1 h2`.
-    fn slots(&self) -> Vec<Vec<Slot>>;
+    fn slots(&self, weight: &Variable) -> Vec<Vec<Slot>>;
 
     /// Updates one weight and its state.
     ///
@@ -60,6 +60,11 @@ pub trait UpdateRule: Any + Send + Sync {
         gradient: Tensor,
         state: &[Variable],
     ) -> Result<()>;
+
+    /// How much a weight shrinks before each step, as a share of the learning rate.
+    fn weight_decay(&self, _weight: &Variable) -> Option<f64> {
+        self.common().weight_decay
+    }
 
     /// Checks the rule's own arguments, before it is first used.
     ///
@@ -80,24 +85,36 @@ pub trait UpdateRule: Any + Send + Sync {
     }
 }
 
-/// One state variable that a rule keeps of each weight, in the weight's shape and dtype.
-#[derive(Clone, Copy, Debug)]
+/// One state variable that a rule keeps of a weight, in the weight's shape and dtype.
+#[derive(Clone, Debug)]
 pub struct Slot {
-    /// The end of its name: `momentum` in `dense_kernel_momentum`.
+    /// The end of its name: `momentum` in `dense_kernel_momentum`; if it is empty, the slot is named as the weight is.
     pub name: &'static str,
     /// The value of all its elements at first.
     pub initial: f64,
+    /// Its shape, if it is not that of the weight.
+    pub shape: Option<Shape>,
 }
 
 impl Slot {
     /// A slot that is 0 at first.
     pub fn zeros(name: &'static str) -> Self {
-        Slot { name, initial: 0.0 }
+        Slot::filled(name, 0.0)
     }
 
     /// A slot that is `initial` at first.
     pub fn filled(name: &'static str, initial: f64) -> Self {
-        Slot { name, initial }
+        Slot {
+            name,
+            initial,
+            shape: None,
+        }
+    }
+
+    /// The slot in another shape than the weight's.
+    pub fn of_shape(mut self, shape: Shape) -> Self {
+        self.shape = Some(shape);
+        self
     }
 }
 

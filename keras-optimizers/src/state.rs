@@ -3,7 +3,7 @@
 use keras_tensor::{DType, Error, Result, Tensor, Variable, ops};
 
 use crate::rule::rounded;
-use crate::{Common, UpdateRule};
+use crate::{Common, Slot, UpdateRule};
 
 /// The weights and everything that is kept of them.
 pub(crate) struct State {
@@ -46,26 +46,27 @@ impl State {
             })
             .collect();
         let mut variables = Vec::new();
-        let mut add = |weight: &Variable, name: &str, initial: f64| {
-            let v = slot(path, weight, name, initial);
+        let mut add = |weight: &Variable, slot: &Slot| {
+            let v = slot_variable(path, weight, slot);
             variables.push(v.clone());
             v
         };
         if common.use_ema {
             for t in &mut tracked {
-                t.average = Some(add(&t.weight, "average", 0.0));
+                t.average = Some(add(&t.weight, &Slot::zeros("average")));
             }
         }
         if common.gradient_accumulation_steps.is_some() {
             for t in &mut tracked {
-                t.accumulator = Some(add(&t.weight, "gradient_accumulator", 0.0));
+                t.accumulator = Some(add(&t.weight, &Slot::zeros("gradient_accumulator")));
             }
         }
-        for group in rule.slots() {
-            for t in &mut tracked {
-                for slot in &group {
-                    let v = add(&t.weight, slot.name, slot.initial);
-                    t.slots.push(v);
+        let slots: Vec<_> = weights.iter().map(|w| rule.slots(w)).collect();
+        let groups = slots.iter().map(Vec::len).max().unwrap_or(0);
+        for group in 0..groups {
+            for (t, slots) in tracked.iter_mut().zip(&slots) {
+                for slot in slots.get(group).into_iter().flatten() {
+                    t.slots.push(add(&t.weight, slot));
                 }
             }
         }
@@ -166,10 +167,14 @@ pub(crate) fn own_variable(optimizer: &str, name: &str, value: Tensor) -> Variab
     v
 }
 
-fn slot(optimizer: &str, weight: &Variable, name: &str, initial: f64) -> Variable {
-    let name = format!("{}_{name}", weight.path().replace('/', "_"));
+fn slot_variable(optimizer: &str, weight: &Variable, slot: &Slot) -> Variable {
+    let name = match slot.name {
+        "" => weight.name().to_string(),
+        name => format!("{}_{name}", weight.path().replace('/', "_")),
+    };
     let path = format!("{optimizer}/{name}");
-    let (shape, dtype) = (weight.shape().clone(), weight.dtype());
+    let (initial, dtype) = (slot.initial, weight.dtype());
+    let shape = slot.shape.as_ref().unwrap_or(weight.shape()).clone();
     let first = shape.clone();
     let v = Variable::lazy(shape, dtype, name, move || {
         ops::full(first.clone(), initial, dtype)

@@ -91,13 +91,13 @@ impl Optimizer {
             shared.assign(&ops::full(shared.shape(), next, shared.dtype())?)?;
             step.shared = shared.value()?.item()?;
         }
-        let decay = resolved.rule.common().weight_decay;
         let undecayed = self.undecayed();
         for (tracked, gradient) in state.weights.iter().zip(gradients) {
             let Some(gradient) = gradient.take() else {
                 continue;
             };
             let weight = &tracked.weight;
+            let decay = resolved.rule.weight_decay(weight);
             if let Some(decay) = decay.filter(|_| !undecayed.has(weight)) {
                 let shrunk = ops::multiply(weight, decay)?;
                 update::subtract(weight, shrunk, step.learning_rate)?;

@@ -55,7 +55,7 @@ impl UpdateRule for Adadelta {
         &mut self.common
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
+    fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
         vec![vec![
             Slot::zeros("accumulated_grad"),
             Slot::zeros("accumulated_delta_var"),

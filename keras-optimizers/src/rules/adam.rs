@@ -71,7 +71,7 @@ impl UpdateRule for Adam {
         &mut self.common
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
+    fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
         let mut slots = vec![vec![Slot::zeros("momentum"), Slot::zeros("velocity")]];
         if self.amsgrad {
             slots.push(vec![Slot::zeros("velocity_hat")]);

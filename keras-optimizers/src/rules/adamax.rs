@@ -61,7 +61,7 @@ impl UpdateRule for Adamax {
         &mut self.common
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
+    fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
         vec![vec![Slot::zeros("momentum"), Slot::zeros("norm")]]
     }
 

@@ -66,8 +66,8 @@ impl UpdateRule for AdamW {
         self.adam.common_mut()
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
-        self.adam.slots()
+    fn slots(&self, weight: &Variable) -> Vec<Vec<Slot>> {
+        self.adam.slots(weight)
     }
 
     fn step(

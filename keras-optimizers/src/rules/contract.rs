@@ -169,6 +169,25 @@ fn states_have_keras_s_names_and_order() {
             "kernel_accumulator kernel_linear bias_accumulator bias_linear",
         ),
         ("Lion", json!({}), "lion", "kernel_momentum bias_momentum"),
+        // Rows and columns are named as the weight is, which is called `v` here.
+        (
+            "Adafactor",
+            json!({}),
+            "adafactor",
+            "v v kernel_velocity v v bias_velocity",
+        ),
+        (
+            "Lamb",
+            json!({}),
+            "lamb",
+            "kernel_momentum kernel_velocity bias_momentum bias_velocity",
+        ),
+        (
+            "Muon",
+            json!({}),
+            "muon",
+            "kernel_momentum kernel_velocity bias_momentum bias_velocity",
+        ),
     ];
     for name in names() {
         assert!(
@@ -182,7 +201,7 @@ fn states_have_keras_s_names_and_order() {
             format!("{owner}/learning_rate"),
         ];
         wanted.extend(state.split_whitespace().map(|s| match s {
-            "variable" => format!("{owner}/{s}"),
+            "variable" | "v" => format!("{owner}/{s}"),
             _ => format!("{owner}/mlp_d1_{s}"),
         }));
         assert_eq!(paths(name, arguments), wanted, "{name}");
@@ -260,8 +279,10 @@ fn weights_decay_before_the_step() {
             optimizer.apply_gradients(&[g], from_ref(&w)).unwrap();
             values(&w)[0]
         };
-        let decayed = step(json!({"learning_rate": 0.1, "weight_decay": 0.5}), 2.0);
-        let plain = step(json!({"learning_rate": 0.1}), 2.0 - 2.0 * 0.5 * 0.1);
+        // Muon has another one for vectors.
+        let with = |decay: Option<f64>| json!({"learning_rate": 0.1, "weight_decay": decay, "adam_weight_decay": decay});
+        let decayed = step(with(Some(0.5)), 2.0);
+        let plain = step(with(None), 2.0 - 2.0 * 0.5 * 0.1);
         assert!(
             (decayed - plain).abs() < 1e-6,
             "{name}: {decayed}, wanted {plain}"

@@ -89,7 +89,7 @@ impl UpdateRule for Ftrl {
         &mut self.common
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
+    fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
         vec![vec![
             Slot::filled("accumulator", self.initial_accumulator_value),
             Slot::zeros("linear"),

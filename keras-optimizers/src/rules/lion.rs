@@ -56,7 +56,7 @@ impl UpdateRule for Lion {
         &mut self.common
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
+    fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
         vec![vec![Slot::zeros("momentum")]]
     }
 

@@ -64,7 +64,7 @@ impl UpdateRule for Nadam {
         &mut self.common
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
+    fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
         vec![vec![Slot::zeros("momentum"), Slot::zeros("velocity")]]
     }
 

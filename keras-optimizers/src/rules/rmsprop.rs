@@ -70,7 +70,7 @@ impl UpdateRule for RMSprop {
         &mut self.common
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
+    fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
         let mut slots = vec![vec![Slot::zeros("velocity")]];
         if self.momentum > 0.0 {
             slots.push(vec![Slot::zeros("momentum")]);

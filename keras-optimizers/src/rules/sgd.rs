@@ -53,7 +53,7 @@ impl UpdateRule for SGD {
         &mut self.common
     }
 
-    fn slots(&self) -> Vec<Vec<Slot>> {
+    fn slots(&self, _: &Variable) -> Vec<Vec<Slot>> {
         if self.momentum == 0.0 {
             return Vec::new();
         }

@@ -10,21 +10,13 @@ use std::rc::Rc;
 
 use crate::support::{Case, Tally, cases};
 
-/// Layers and optimizers of a later step.
-const LATER: &[&str] = &["Adafactor", "\"Lamb\"", "Muon"];
-
 /// On TensorFlow, Keras squares the gradient of an embedding before it adds up what one word gets from several places:
 /// `Adam` on `IndexedSlices` of rows `[1, 1]` with gradients 1 and 1 has a velocity of 0.001 * (1 + 1), not 0.001 * 4 as
 /// on a dense gradient and on Keras's other backends. Ours are dense.
 const SLICES: &[&str] = &["embedding_mask_adam"];
 
 fn skipped(case: &Case) -> bool {
-    later(case) || SLICES.contains(&&*case.name)
-}
-
-fn later(case: &Case) -> bool {
-    let config = case.config.to_string();
-    LATER.iter().any(|class| config.contains(class))
+    SLICES.contains(&&*case.name)
 }
 
 fn network(case: &Case) -> Model {
@@ -167,7 +159,7 @@ fn the_first_gradients_are_keras_s() {
     let mut tally = Tally::default();
     for case in cases("train")
         .iter()
-        .filter(|c| !c.name.starts_with("loss_") && !later(c))
+        .filter(|c| !c.name.starts_with("loss_"))
     {
         let mut network = network(case);
         let cx = Call::training();
