@@ -655,7 +655,13 @@ pub trait LayerExt: Layer + Sized {
 
 impl<L: Layer> LayerExt for L {}
 
-/// The layer's config, or its class and name where it has none.
+/// The layer's class and config, or its name where it has no config.
+impl fmt::Display for LayerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 impl fmt::Debug for LayerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_json() {

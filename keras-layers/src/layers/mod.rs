@@ -4,6 +4,7 @@ mod activation;
 mod attention;
 mod convolution;
 mod core;
+mod locally_connected;
 mod merging;
 mod normalization;
 mod pooling;
@@ -21,6 +22,7 @@ pub use core::{
     Activation, Dense, EinsumDense, Embedding, Identity, Input, InputLayer, Lambda, Masking,
     OutputShape, ReversibleEmbedding, Wrapper,
 };
+pub use locally_connected::{LocallyConnected1D, LocallyConnected2D};
 pub use merging::{Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract};
 pub use normalization::{
     BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization,
@@ -61,6 +63,7 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     activation::TABLE,
     convolution::TABLE,
     attention::TABLE,
+    locally_connected::TABLE,
     merging::TABLE,
     normalization::TABLE,
     pooling::TABLE,

@@ -87,19 +87,29 @@ impl Drop for Node {
     }
 }
 
-/// The calls of a layer that still stand in a graph.
+/// The calls of a layer, for as long as they stand in a graph.
 #[derive(Default)]
-pub(crate) struct Nodes(Vec<Weak<Node>>);
+pub(crate) struct Nodes {
+    known: Vec<Weak<Node>>,
+    /// How many there ever were.
+    count: usize,
+    /// When to look next for calls that are gone.
+    full: usize,
+}
 
 impl Nodes {
     pub(crate) fn add(&mut self, make: impl FnOnce(usize) -> Arc<Node>) -> Arc<Node> {
-        self.0.retain(|n| n.strong_count() > 0);
-        let node = make(self.0.len());
-        self.0.push(Arc::downgrade(&node));
+        if self.known.len() >= self.full {
+            self.known.retain(|n| n.strong_count() > 0);
+            self.full = 2 * self.known.len() + 8;
+        }
+        let node = make(self.count);
+        self.count += 1;
+        self.known.push(Arc::downgrade(&node));
         node
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Node>> {
-        self.0.iter().filter_map(Weak::upgrade).collect()
+        self.known.iter().filter_map(Weak::upgrade).collect()
     }
 }

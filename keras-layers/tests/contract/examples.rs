@@ -69,6 +69,9 @@ const fn integers(
 /// Sizes are distinct where they can be, so that exchanged axes show.
 #[rustfmt::skip]
 const EXAMPLES: &[Example] = &[
+    one("LocallyConnected1D", r#"{"filters": 2, "kernel_size": 2}"#, &[&[2, 4, 3]]),
+    one("LocallyConnected2D", r#"{"filters": 2, "kernel_size": 2}"#, &[&[2, 3, 4, 2]]),
+
     one("ConvLSTM1D", r#"{"filters": 2, "kernel_size": 2, "return_state": true}"#, &[&[2, 3, 4, 3]]),
     one("ConvLSTM2D", r#"{"filters": 2, "kernel_size": 2, "padding": "same"}"#, &[&[2, 2, 3, 3, 2]]),
     one("ConvLSTM3D", r#"{"filters": 2, "kernel_size": 2, "return_sequences": true}"#, &[&[1, 2, 3, 2, 3, 2]]),
