@@ -3,5 +3,6 @@
 mod layers;
 mod misc;
 mod models;
+mod subclassed;
 mod support;
 mod train;

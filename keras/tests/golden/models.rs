@@ -6,9 +6,8 @@ use serde_json::Value;
 
 use crate::support::{Case, Tally, cases, json_file, keras2_cases};
 
-/// Why a model cannot be made from its config yet.
+/// A model whose classes are Python code; it is written in Rust in subclassed.rs.
 fn skipped(case: &Case) -> bool {
-    // Its classes are Python code.
     case.info["subclassed"] == true
 }
 
