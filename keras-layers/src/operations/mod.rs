@@ -1,6 +1,6 @@
 //! Functions of `keras.ops` as nodes of a graph, under the names and with the configs that Keras gives them.
 //!
-//! An operation is a line in a table of [`table`]; a graph holds it as a layer without weights. The functions here
+//! An operation is a line in the table of `table.rs`; a graph holds it as a layer without weights. The functions here
 //! take tensors that are not there yet; for tensors with data there is `keras_tensor::ops`.
 
 mod functions;
