@@ -90,30 +90,41 @@ impl Geometry {
 
     /// Visits, for every place of the window in order, the runs of taps along the last axis that lie inside of the input:
     /// `visit(place, first tap, count, first element, elements from tap to tap)`.
-    pub(super) fn for_each_run(&self, mut visit: impl FnMut(usize, usize, usize, usize, usize)) {
+    pub(super) fn for_each_run(&self, visit: impl FnMut(usize, usize, usize, usize, usize)) {
+        self.for_each_run_of(0..self.count(), visit);
+    }
+
+    /// [`Geometry::for_each_run`] for some of the places.
+    pub(super) fn for_each_run_of(
+        &self,
+        places: Range<usize>,
+        mut visit: impl FnMut(usize, usize, usize, usize, usize),
+    ) {
         let [_, rows, columns] = self.sizes;
-        let mut place = 0;
-        for a in 0..self.places[0] {
-            let (taps_a, start_a) = self.inside(0, a);
-            for b in 0..self.places[1] {
-                let (taps_b, start_b) = self.inside(1, b);
-                for c in 0..self.places[2] {
-                    let (taps_c, start_c) = self.inside(2, c);
-                    if !taps_c.is_empty() {
-                        let at = |start: isize, axis: usize, tap: usize| {
-                            (start + (tap * self.dilation[axis]) as isize) as usize
-                        };
-                        for ta in taps_a.clone() {
-                            for tb in taps_b.clone() {
-                                let row = at(start_a, 0, ta) * rows + at(start_b, 1, tb);
-                                let first = row * columns + at(start_c, 2, taps_c.start);
-                                let tap = (ta * self.taps[1] + tb) * self.taps[2] + taps_c.start;
-                                visit(place, tap, taps_c.len(), first, self.dilation[2]);
-                            }
+        let [_, along_b, along_c] = self.places;
+        let mut place = places.start;
+        while place < places.end {
+            // The rest of one line of places.
+            let c = place % along_c;
+            let line = place / along_c;
+            let (taps_a, start_a) = self.inside(0, line / along_b);
+            let (taps_b, start_b) = self.inside(1, line % along_b);
+            for c in c..along_c.min(c + places.end - place) {
+                let (taps_c, start_c) = self.inside(2, c);
+                if !taps_c.is_empty() {
+                    let at = |start: isize, axis: usize, tap: usize| {
+                        (start + (tap * self.dilation[axis]) as isize) as usize
+                    };
+                    for ta in taps_a.clone() {
+                        for tb in taps_b.clone() {
+                            let row = at(start_a, 0, ta) * rows + at(start_b, 1, tb);
+                            let first = row * columns + at(start_c, 2, taps_c.start);
+                            let tap = (ta * self.taps[1] + tb) * self.taps[2] + taps_c.start;
+                            visit(place, tap, taps_c.len(), first, self.dilation[2]);
                         }
                     }
-                    place += 1;
                 }
+                place += 1;
             }
         }
     }

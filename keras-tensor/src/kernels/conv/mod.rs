@@ -1,4 +1,4 @@
-//! Convolution as a product: windows are laid side by side as rows of a matrix, so many samples at a time as fit a cache.
+//! Convolution as a product: windows are laid side by side as rows of a matrix, so many at a time as fit a cache.
 
 mod depthwise;
 mod geometry;
@@ -12,9 +12,9 @@ use super::shares::for_shares;
 use super::{elements, with_float};
 use crate::buffer::Buffer;
 use crate::op::{Conv, ConvPart};
-use crate::{Result, Shape, Tensor};
+use crate::{Element, Result, Shape, Tensor};
 
-/// Elements of the matrix of windows that are laid out at a time.
+/// Elements of the matrix of windows that are laid out at a time, if one row is not longer.
 const WINDOWS: usize = 1 << 18;
 
 /// Everything about one convolution that its parts share.
@@ -52,10 +52,28 @@ impl Work {
         self.geometry.window() * (self.channels / self.groups)
     }
 
-    /// How many samples are laid out at a time; the shape alone decides.
+    /// How many samples a thread takes at a time; the shape alone decides.
     fn samples_at_once(&self) -> usize {
         let rows = self.geometry.count().max(1);
         (WINDOWS / (rows * self.depth()).max(1)).clamp(1, self.batch.max(1))
+    }
+
+    /// How many windows are laid out at a time; a sample of many does not need them all.
+    fn windows_at_once(&self) -> usize {
+        let all = self.samples_at_once() * self.geometry.count();
+        (WINDOWS / self.depth().max(1)).clamp(1, all.max(1))
+    }
+
+    /// Calls `work(first row, rows, room for their windows)` for all rows of some samples, tile by tile.
+    fn for_tiles<T: Element>(&self, samples: usize, mut work: impl FnMut(usize, usize, &mut [T])) {
+        let (all, at_once) = (samples * self.geometry.count(), self.windows_at_once());
+        let size = at_once * self.depth() * size_of::<T>();
+        let mut room = Buffer::take(size).expect("a tile is a few megabytes at most");
+        let room = std::sync::Arc::get_mut(&mut room).expect("nobody else has it");
+        for first in (0..all).step_by(at_once) {
+            let rows = at_once.min(all - first);
+            work(first, rows, elements::<T>(room, rows * self.depth()));
+        }
     }
 
     /// The kernel of one group, `[depth, filters of the group]`.
@@ -64,151 +82,148 @@ impl Work {
         View::new(&kernel[first..], self.filters, swap)
     }
 
-    /// Some samples' windows of one group as rows.
-    fn lay_out<T: Copy + Default>(&self, x: &[T], group: usize, windows: &mut [T]) {
-        let of_group = self.channels / self.groups;
-        let (rows, depth) = (self.geometry.count(), self.depth());
-        let samples = x.chunks_exact(self.sample().0);
-        windows.fill(T::default());
-        for (x, windows) in samples.zip(windows.chunks_exact_mut(rows * depth)) {
+    /// Visits the runs of some rows, which are the places of one sample after those of the other:
+    /// `visit(row, tap, count, first element, elements from tap to tap)`.
+    fn for_each_run(
+        &self,
+        first: usize,
+        rows: usize,
+        mut visit: impl FnMut(usize, usize, usize, usize, usize),
+    ) {
+        let (count, size) = (self.geometry.count(), self.geometry.size());
+        let mut row = first;
+        while row < first + rows {
+            let (sample, place) = (row / count, row % count);
+            let end = count.min(place + first + rows - row);
+            let places = place..end;
             self.geometry
-                .for_each_run(|place, tap, count, first, step| {
-                    let row = &mut windows[place * depth + tap * of_group..];
-                    if step == 1 && self.groups == 1 {
-                        let run = count * of_group;
-                        row[..run].copy_from_slice(&x[first * of_group..][..run]);
-                        return;
-                    }
-                    for (i, out) in row.chunks_exact_mut(of_group).take(count).enumerate() {
-                        let from = (first + i * step) * self.channels + group * of_group;
-                        out.copy_from_slice(&x[from..from + of_group]);
-                    }
+                .for_each_run_of(places, |place, tap, taps, element, step| {
+                    let row = sample * count + place - first;
+                    visit(row, tap, taps, sample * size + element, step);
                 });
+            row += end - place;
         }
+    }
+
+    /// Windows of one group as rows.
+    fn lay_out<T: Copy + Default>(&self, x: &[T], group: usize, first: usize, windows: &mut [T]) {
+        let (of_group, depth) = (self.channels / self.groups, self.depth());
+        windows.fill(T::default());
+        self.for_each_run(
+            first,
+            windows.len() / depth,
+            |row, tap, count, element, step| {
+                let row = &mut windows[row * depth + tap * of_group..];
+                if step == 1 && self.groups == 1 {
+                    let run = count * of_group;
+                    row[..run].copy_from_slice(&x[element * of_group..][..run]);
+                    return;
+                }
+                for (i, out) in row.chunks_exact_mut(of_group).take(count).enumerate() {
+                    let from = (element + i * step) * self.channels + group * of_group;
+                    out.copy_from_slice(&x[from..from + of_group]);
+                }
+            },
+        );
     }
 
     /// The reverse of [`Work::lay_out`]: adds rows to the elements that they came from.
-    fn add_back<T: Product>(&self, windows: &[T], group: usize, x: &mut [T]) {
-        let of_group = self.channels / self.groups;
-        let (rows, depth) = (self.geometry.count(), self.depth());
-        let samples = x.chunks_exact_mut(self.sample().0);
-        for (x, windows) in samples.zip(windows.chunks_exact(rows * depth)) {
-            self.geometry
-                .for_each_run(|place, tap, count, first, step| {
-                    let row = &windows[place * depth + tap * of_group..];
-                    for (i, row) in row.chunks_exact(of_group).take(count).enumerate() {
-                        let to = (first + i * step) * self.channels + group * of_group;
-                        for (x, &v) in x[to..to + of_group].iter_mut().zip(row) {
-                            *x = x.add(v);
-                        }
+    fn add_back<T: Product>(&self, windows: &[T], group: usize, first: usize, x: &mut [T]) {
+        let (of_group, depth) = (self.channels / self.groups, self.depth());
+        self.for_each_run(
+            first,
+            windows.len() / depth,
+            |row, tap, count, element, step| {
+                let row = &windows[row * depth + tap * of_group..];
+                for (i, row) in row.chunks_exact(of_group).take(count).enumerate() {
+                    let to = (element + i * step) * self.channels + group * of_group;
+                    for (x, &v) in x[to..to + of_group].iter_mut().zip(row) {
+                        *x = x.add(v);
                     }
-                });
-        }
-    }
-
-    /// Room for the windows of some samples.
-    fn room(&self, samples: usize) -> std::sync::Arc<Buffer> {
-        let size = samples * self.geometry.count() * self.depth() * 8;
-        Buffer::take(size).expect("a part of what the door has allowed")
+                }
+            },
+        );
     }
 
     fn output<T: Product + Default>(&self, x: &[T], kernel: &[T], y: &mut [T]) {
         let (from, to) = self.sample();
-        let at_once = self.samples_at_once();
-        for_shares(y, at_once * to, &|start, y| {
+        for_shares(y, self.samples_at_once() * to, &|start, y| {
             let samples = y.len() / to;
             let x = &x[start / to * from..][..samples * from];
-            let rows = samples * self.geometry.count();
             if self.groups == 1 && self.geometry.is_pointwise() {
+                let rows = samples * self.geometry.count();
                 let x = View::new(x, self.channels, false);
                 let dims = (rows, self.channels, self.filters);
                 return shared_product(dims, y, x, self.kernel(kernel, 0, false), false);
             }
-            let mut room = self.room(samples);
-            let room = std::sync::Arc::get_mut(&mut room).expect("nobody else has it");
-            let windows = elements::<T>(room, rows * self.depth());
-            if self.groups == 1 {
-                self.lay_out(x, 0, windows);
-                let dims = (rows, self.depth(), self.filters);
-                let windows = View::new(windows, self.depth(), false);
-                return shared_product(dims, y, windows, self.kernel(kernel, 0, false), false);
-            }
-            let mut rest = Some(Output::new(y, self.filters));
-            for group in 0..self.groups {
-                self.lay_out(x, group, windows);
-                let (out, after) = rest
-                    .take()
-                    .expect("an output for each group")
-                    .split_columns(self.filters / self.groups);
-                rest = Some(after);
-                let windows = View::new(windows, self.depth(), false);
-                let kernel = self.kernel(kernel, group, false);
-                T::product(self.depth(), out, windows, kernel, false);
-            }
+            self.for_tiles(samples, |first, rows, windows| {
+                let y = &mut y[first * self.filters..][..rows * self.filters];
+                if self.groups == 1 {
+                    self.lay_out(x, 0, first, windows);
+                    let dims = (rows, self.depth(), self.filters);
+                    let windows = View::new(windows, self.depth(), false);
+                    let kernel = self.kernel(kernel, 0, false);
+                    return shared_product(dims, y, windows, kernel, false);
+                }
+                let mut rest = Some(Output::new(y, self.filters));
+                for group in 0..self.groups {
+                    self.lay_out(x, group, first, windows);
+                    let out = self.next_columns(&mut rest);
+                    let windows = View::new(windows, self.depth(), false);
+                    let kernel = self.kernel(kernel, group, false);
+                    T::product(self.depth(), out, windows, kernel, false);
+                }
+            });
         });
+    }
+
+    /// The columns of the next group.
+    fn next_columns<'a, T>(&self, rest: &mut Option<Output<'a, T>>) -> Output<'a, T> {
+        let all = rest.take().expect("an output for each group");
+        let (out, after) = all.split_columns(self.filters / self.groups);
+        *rest = Some(after);
+        out
     }
 
     fn input<T: Product + Default>(&self, g: &[T], kernel: &[T], x: &mut [T]) {
         let (to, from) = self.sample();
-        let at_once = self.samples_at_once();
-        for_shares(x, at_once * to, &|start, x| {
+        for_shares(x, self.samples_at_once() * to, &|start, x| {
             let samples = x.len() / to;
             let g = &g[start / to * from..][..samples * from];
-            let rows = samples * self.geometry.count();
-            let mut room = self.room(samples);
-            let room = std::sync::Arc::get_mut(&mut room).expect("nobody else has it");
-            let windows = elements::<T>(room, rows * self.depth());
             x.fill(T::ZERO);
-            for group in 0..self.groups {
-                let of_group = self.filters / self.groups;
-                let g = View::new(&g[group * of_group..], self.filters, false);
-                let kernel = self.kernel(kernel, group, true);
-                shared_product((rows, of_group, self.depth()), windows, g, kernel, false);
-                self.add_back(windows, group, x);
-            }
+            self.for_tiles(samples, |first, rows, windows| {
+                for group in 0..self.groups {
+                    let of_group = self.filters / self.groups;
+                    let g = &g[first * self.filters + group * of_group..];
+                    let g = View::new(g, self.filters, false);
+                    let kernel = self.kernel(kernel, group, true);
+                    shared_product((rows, of_group, self.depth()), windows, g, kernel, false);
+                    self.add_back(windows, group, first, x);
+                }
+            });
         });
     }
 
     fn kernel_gradient<T: Product + Default>(&self, x: &[T], g: &[T], kernel: &mut [T]) {
-        let (from, to) = self.sample();
-        let at_once = self.samples_at_once();
-        let mut room = self.room(at_once);
-        let room = std::sync::Arc::get_mut(&mut room).expect("nobody else has it");
         kernel.fill(T::ZERO);
-        for first in (0..self.batch).step_by(at_once) {
-            let samples = at_once.min(self.batch - first);
-            let x = &x[first * from..][..samples * from];
-            let g = &g[first * to..][..samples * to];
-            let rows = samples * self.geometry.count();
+        self.for_tiles(self.batch, |first, rows, windows| {
+            let g = &g[first * self.filters..][..rows * self.filters];
             if self.groups == 1 {
-                let windows = elements::<T>(room, rows * self.depth());
-                self.lay_out(x, 0, windows);
+                self.lay_out(x, 0, first, windows);
                 let windows = View::new(windows, self.depth(), true);
+                let g = View::new(g, self.filters, false);
                 let dims = (self.depth(), rows, self.filters);
-                shared_product(
-                    dims,
-                    kernel,
-                    windows,
-                    View::new(g, self.filters, false),
-                    true,
-                );
-                continue;
+                return shared_product(dims, kernel, windows, g, true);
             }
             let mut rest = Some(Output::new(kernel, self.filters));
             for group in 0..self.groups {
-                let windows = elements::<T>(room, rows * self.depth());
-                self.lay_out(x, group, windows);
+                self.lay_out(x, group, first, windows);
                 let windows = View::new(windows, self.depth(), true);
                 let of_group = self.filters / self.groups;
                 let g = View::new(&g[group * of_group..], self.filters, false);
-                let (out, after) = rest
-                    .take()
-                    .expect("an output for each group")
-                    .split_columns(of_group);
-                rest = Some(after);
-                T::product(rows, out, windows, g, true);
+                T::product(rows, self.next_columns(&mut rest), windows, g, true);
             }
-        }
+        });
     }
 }
 
