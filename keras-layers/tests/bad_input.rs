@@ -101,7 +101,7 @@ fn masks_and_states_of_the_wrong_shape() {
 
 #[test]
 fn weights_of_the_wrong_number_or_shape() {
-    let layer = LayerRef::from(Dense::new(3).name("head"));
+    let layer = Dense::new(3).name("head");
     layer.build([None, Some(2)]).unwrap();
     let kernel = ones(&[2, 3]);
     let error = layer
