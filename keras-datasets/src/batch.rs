@@ -2,55 +2,65 @@
 
 use keras_tensor::{Error, Result, Tensor};
 
-/// Inputs, and labels and weights of samples where there are any; a single sample or a whole batch.
+use crate::Structure;
+
+/// Inputs, and targets and weights of samples where there are any; a single sample or a whole batch.
+///
+/// Each is one tensor, a list, or a map by name.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Inputs `[batch, ..]`.
-    pub x: Tensor,
-    /// Labels `[batch, ..]`.
-    pub y: Option<Tensor>,
+    pub x: Structure<Tensor>,
+    /// Targets `[batch, ..]`.
+    pub y: Option<Structure<Tensor>>,
     /// A weight for each sample.
-    pub sample_weight: Option<Tensor>,
+    pub sample_weight: Option<Structure<Tensor>>,
 }
 
 impl Batch {
-    /// A batch of these parts.
+    /// A batch of one input, and of one target and weights where there are any.
     pub fn new(x: Tensor, y: Option<Tensor>, sample_weight: Option<Tensor>) -> Self {
         Batch {
-            x,
-            y,
-            sample_weight,
+            x: x.into(),
+            y: y.map(Structure::One),
+            sample_weight: sample_weight.map(Structure::One),
         }
     }
 
-    /// Inputs and labels.
+    /// The input and the target, where there is one of each.
     ///
     /// # Errors
-    /// There are no labels.
+    /// There is no target, or there are several tensors.
     pub fn pair(self) -> Result<(Tensor, Tensor)> {
-        match self.y {
-            Some(y) => Ok((self.x, y)),
+        match &self.y {
+            Some(y) => Ok((self.x.one()?.clone(), y.one()?.clone())),
             None => Err(Error::data("a batch", "it has inputs only and no labels")),
         }
     }
 
-    /// The same work on every part.
-    pub(crate) fn each(&self, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Batch> {
+    /// The same work on every tensor.
+    pub(crate) fn each(&self, mut f: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Batch> {
         Ok(Batch {
-            x: f(&self.x)?,
-            y: self.y.as_ref().map(&f).transpose()?,
-            sample_weight: self.sample_weight.as_ref().map(&f).transpose()?,
+            x: self.x.try_map(&mut f)?,
+            y: self.y.as_ref().map(|y| y.try_map(&mut f)).transpose()?,
+            sample_weight: self
+                .sample_weight
+                .as_ref()
+                .map(|w| w.try_map(&mut f))
+                .transpose()?,
         })
     }
 
+    /// Every tensor, in the order of [`Batch::each`].
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Tensor> {
+        let rest = self.y.iter().chain(&self.sample_weight);
         std::iter::once(&self.x)
-            .chain(&self.y)
-            .chain(&self.sample_weight)
+            .chain(rest)
+            .flat_map(Structure::iter)
     }
 }
 
-/// What a data set can be made of: a tensor, a pair, or three.
+/// What a data set can be made of: inputs; inputs and targets; or inputs, targets and weights of samples.
 pub trait IntoColumns {
     /// The tensors as a batch of all samples.
     fn into_columns(self) -> Batch;
@@ -62,15 +72,42 @@ impl IntoColumns for Tensor {
     }
 }
 
-impl IntoColumns for (Tensor, Tensor) {
+impl IntoColumns for Structure<Tensor> {
     fn into_columns(self) -> Batch {
-        Batch::new(self.0, Some(self.1), None)
+        Batch {
+            x: self,
+            y: None,
+            sample_weight: None,
+        }
     }
 }
 
-impl IntoColumns for (Tensor, Tensor, Tensor) {
+impl<X, Y> IntoColumns for (X, Y)
+where
+    X: Into<Structure<Tensor>>,
+    Y: Into<Structure<Tensor>>,
+{
     fn into_columns(self) -> Batch {
-        Batch::new(self.0, Some(self.1), Some(self.2))
+        Batch {
+            x: self.0.into(),
+            y: Some(self.1.into()),
+            sample_weight: None,
+        }
+    }
+}
+
+impl<X, Y, W> IntoColumns for (X, Y, W)
+where
+    X: Into<Structure<Tensor>>,
+    Y: Into<Structure<Tensor>>,
+    W: Into<Structure<Tensor>>,
+{
+    fn into_columns(self) -> Batch {
+        Batch {
+            x: self.0.into(),
+            y: Some(self.1.into()),
+            sample_weight: Some(self.2.into()),
+        }
     }
 }
 

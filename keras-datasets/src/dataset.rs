@@ -84,12 +84,13 @@ impl Dataset {
     /// First axes of different size, or none.
     pub fn from_tensor_slices(columns: impl IntoColumns) -> Result<Self> {
         let columns = columns.into_columns();
-        let samples = columns.x.shape().first().copied();
+        let first = columns.x.first()?;
+        let samples = first.shape().first().copied();
         for t in columns.parts() {
             if t.rank() == 0 || t.shape().first().copied() != samples {
                 return Err(Error::shape(
                     "Dataset::from_tensor_slices",
-                    &[columns.x.shape(), t.shape()],
+                    &[first.shape(), t.shape()],
                     "tensors with a first axis of the same size, that of the samples",
                 ));
             }
@@ -361,21 +362,21 @@ impl Iterator for Stacking {
         if samples.is_empty() || (self.drop_remainder && samples.len() < self.size) {
             return None;
         }
-        let stacked = |parts: Option<Vec<_>>| match parts {
-            Some(parts) => ops::stack(&parts, 0).map(Some),
-            None => Ok(None),
-        };
-        let x: Vec<_> = samples.iter().map(|b| &b.x).collect();
-        let y = samples.iter().map(|b| b.y.as_ref()).collect();
-        let w = samples.iter().map(|b| b.sample_weight.as_ref()).collect();
-        Some((|| {
-            Ok(Batch {
-                x: ops::stack(&x, 0)?,
-                y: stacked(y)?,
-                sample_weight: stacked(w)?,
-            })
-        })())
+        Some(stacked(&samples))
     }
+}
+
+/// Samples as a batch: their tensors, each stacked with those in the same place.
+fn stacked(samples: &[Batch]) -> Result<Batch> {
+    let mut parts: Vec<_> = samples.iter().map(Batch::parts).collect();
+    samples[0].each(|_| {
+        let column: Vec<_> = parts.iter_mut().filter_map(Iterator::next).collect();
+        if column.len() < samples.len() {
+            let problem = "its samples differ in what they hold";
+            return Err(Error::data("a batch", problem));
+        }
+        ops::stack(&column, 0)
+    })
 }
 
 /// Starts anew at the end; ends after an iteration that had nothing.
@@ -533,6 +534,7 @@ mod tests {
         let x = ops::arange(0, 8, DType::F32).unwrap();
         let data = Dataset::from_tensor_slices(x.clone()).unwrap().batch(4);
         let second = data.iter().nth(1).unwrap().unwrap().x;
+        let second = second.one().unwrap();
         assert_eq!(
             second.as_slice::<f32>().unwrap().as_ptr(),
             x.as_slice::<f32>().unwrap()[4..].as_ptr()

@@ -11,8 +11,10 @@ pub mod mnist;
 pub mod npz;
 mod prefetch;
 mod shuffle;
+mod structure;
 pub mod utils;
 
 pub use batch::{Batch, IntoColumns};
 pub use cache::keras_home;
 pub use dataset::{Dataset, Iter};
+pub use structure::{Each, Names, Structure};

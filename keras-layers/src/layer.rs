@@ -134,6 +134,11 @@ pub trait Layer: Any + Send + Sync {
         Ok(())
     }
 
+    /// The names of the outputs in their order, by which targets, losses and metrics find them; none by default.
+    fn output_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What is added to the loss for the layer's output.
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         None

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use crate::constraints::{Constrain, Constraint};
 use crate::initializers::Initializer;
 use crate::regularizers::{Regularize, Regularizer};
-use crate::{DTypePolicy, LayerRef, dtype_policy, names};
+use crate::{DTypePolicy, Gauge, LayerRef, dtype_policy, names};
 
 /// A place in a layer that [`Weights::add`] fills with a variable. Clones are empty.
 #[derive(Default)]
@@ -182,6 +182,7 @@ pub struct Weights {
     pub(crate) layers: Vec<LayerRef>,
     /// Where each of the layers stands.
     pub(crate) places: Vec<Place>,
+    pub(crate) metrics: Vec<Arc<dyn Gauge>>,
     /// Weights of held layers that stand in this layer's place in lists.
     pub(crate) adopted: Vec<Variable>,
     policy: DTypePolicy,
@@ -194,6 +195,7 @@ impl Weights {
             states: Vec::new(),
             layers: Vec::new(),
             places: Vec::new(),
+            metrics: Vec::new(),
             adopted: Vec::new(),
             policy,
         }
@@ -277,6 +279,11 @@ impl Weights {
     /// Lists a weight of a held layer among this layer's own, as Keras does with one that a layer keeps in a field.
     pub fn adopt(&mut self, weight: &Variable) {
         self.adopted.push(weight.clone());
+    }
+
+    /// Declares a metric that this layer updates; training shows it under its name.
+    pub fn metric(&mut self, metric: Arc<dyn Gauge>) {
+        self.metrics.push(metric);
     }
 
     /// Declares a layer that this layer calls: the next one of its list `layers`.

@@ -1,17 +1,19 @@
 //! Models as configs: JSON in Keras's words.
 
+use keras_datasets::Structure;
 use keras_layers::{Layer, LayerRef};
-use keras_metrics::losses::Loss;
+use keras_metrics::losses::{Loss, Losses};
 use keras_metrics::metrics::{Metric, MetricSetting};
 use keras_optimizers::Optimizer;
 use keras_tensor::registry::{self, Entry};
 use keras_tensor::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::any::Any;
 use std::sync::{Arc, Once};
 
 use crate::functional::{self, Functional};
 use crate::sequential::Stack;
+use crate::training::Given;
 use crate::{Compile, Model};
 
 /// Makes models known among the layers, so that configs can hold them.
@@ -104,13 +106,15 @@ impl Compile {
     pub(crate) fn config(&self) -> Result<Value> {
         Ok(json!({
             "optimizer": null,
-            "loss": match self.loss.given_name() {
-                Some(name) => Value::from(name),
-                None => self.loss.to_json()?,
+            "loss": losses(&self.losses)?,
+            "loss_weights": match &self.loss_weights {
+                None => Value::Null,
+                Some(Structure::One(weight)) => json!(weight),
+                Some(Structure::List(all)) => json!(all),
+                Some(Structure::Map(all)) => all.iter().map(|(n, w)| (n.clone(), json!(w))).collect(),
             },
-            "loss_weights": null,
-            "metrics": settings(&self.metrics)?,
-            "weighted_metrics": settings(&self.weighted_metrics)?,
+            "metrics": metrics(self.metrics.iter().filter(|m| !m.weighted))?,
+            "weighted_metrics": metrics(self.metrics.iter().filter(|m| m.weighted))?,
             "run_eagerly": false,
             "steps_per_execution": 1,
             "jit_compile": false,
@@ -120,42 +124,131 @@ impl Compile {
     /// The settings that Keras wrote as a `compile_config`.
     ///
     /// # Errors
-    /// An unknown optimizer, loss or metric; several losses, for models of several outputs.
+    /// An unknown optimizer, loss or metric; several metrics of one output in a list of lists, which names no output.
     pub fn from_json(json: &Value) -> Result<Self> {
-        let mut how = Compile::new(
-            Optimizer::from_json(&json["optimizer"])?,
-            Loss::from_json(&json["loss"])?,
-        );
-        how.metrics = listed(&json["metrics"])?;
-        how.weighted_metrics = listed(&json["weighted_metrics"])?;
+        let optimizer = Optimizer::from_json(&json["optimizer"])?;
+        let mut how = Compile::new(optimizer, read_losses(&json["loss"])?);
+        how.loss_weights = match &json["loss_weights"] {
+            Value::Null => None,
+            Value::Array(all) => Some(Structure::List(
+                all.iter().map(weight).collect::<Result<_>>()?,
+            )),
+            Value::Object(all) => {
+                let named = all.iter().map(|(n, w)| Ok((n.clone(), weight(w)?)));
+                Some(Structure::Map(named.collect::<Result<_>>()?))
+            }
+            one => Some(Structure::One(weight(one)?)),
+        };
+        for (key, weighted) in [("metrics", false), ("weighted_metrics", true)] {
+            read_metrics(&json[key], weighted, None, &mut how.metrics)?;
+        }
         Ok(how)
     }
 }
 
-fn settings(metrics: &[MetricSetting]) -> Result<Value> {
-    if metrics.is_empty() {
-        return Ok(Value::Null);
-    }
-    let one = |metric: &MetricSetting| match metric {
-        MetricSetting::Named(name) => Ok(Value::from(name.clone())),
-        MetricSetting::Value(metric) => metric.to_json(),
+fn losses(losses: &Losses) -> Result<Value> {
+    let one = |loss: &Loss| match loss.given_name() {
+        Some(name) => Ok(Value::from(name)),
+        None => loss.to_json(),
     };
-    metrics.iter().map(one).collect()
+    let perhaps = |loss: &Option<Loss>| loss.as_ref().map_or(Ok(Value::Null), one);
+    match losses {
+        Losses::One(loss) => one(loss),
+        Losses::List(all) => all.iter().map(perhaps).collect(),
+        Losses::Map(all) => all
+            .iter()
+            .map(|(name, loss)| Ok((name.clone(), perhaps(loss)?)))
+            .collect(),
+    }
 }
 
-/// Metrics of a model with one output: a list, or a list of one list as Keras 2 wrote it.
-fn listed(json: &Value) -> Result<Vec<MetricSetting>> {
-    let one = |json: &Value| match json {
-        Value::String(name) => Ok(MetricSetting::from(&**name)),
-        object => Ok(MetricSetting::Value(Metric::from_json(object)?)),
+fn read_losses(json: &Value) -> Result<Losses> {
+    let perhaps = |json: &Value| match json {
+        Value::Null => Ok(None),
+        json => Loss::from_json(json).map(Some),
     };
     match json {
-        Value::Null => Ok(Vec::new()),
-        Value::Array(all) => match &all[..] {
-            [inner @ Value::Array(_)] => listed(inner),
-            all => all.iter().map(one).collect(),
-        },
-        other => Ok(vec![one(other)?]),
+        Value::Array(all) => Ok(Losses::List(
+            all.iter().map(perhaps).collect::<Result<_>>()?,
+        )),
+        Value::Object(all) if !all.contains_key("class_name") => {
+            let named = all.iter().map(|(n, l)| Ok((n.clone(), perhaps(l)?)));
+            Ok(Losses::Map(named.collect::<Result<_>>()?))
+        }
+        one => Loss::from_json(one).map(Losses::One),
+    }
+}
+
+fn weight(json: &Value) -> Result<f64> {
+    let wanted = || Error::argument("loss_weights", json, "a number");
+    json.as_f64().ok_or_else(wanted)
+}
+
+/// A list, or lists by the names of outputs.
+fn metrics<'a>(given: impl Iterator<Item = &'a Given>) -> Result<Value> {
+    let (mut list, mut named) = (Vec::new(), Map::new());
+    for metric in given {
+        let json = match &metric.setting {
+            MetricSetting::Named(name) => Value::from(name.clone()),
+            MetricSetting::Value(metric) => metric.to_json()?,
+        };
+        match &metric.output {
+            None => list.push(json),
+            Some(output) => match named.entry(output).or_insert_with(|| json!([])) {
+                Value::Array(all) => all.push(json),
+                other => *other = json!([json]),
+            },
+        }
+    }
+    match (list.is_empty(), named.is_empty()) {
+        (true, true) => Ok(Value::Null),
+        (false, true) => Ok(Value::Array(list)),
+        (true, false) => Ok(Value::Object(named)),
+        (false, false) => Err(Error::argument(
+            "metrics",
+            "some for outputs by name, and some by order",
+            "one of both, so that Keras can read them",
+        )),
+    }
+}
+
+/// Metrics of a list, of a list for each output, or of outputs by name.
+fn read_metrics(
+    json: &Value,
+    weighted: bool,
+    output: Option<&str>,
+    metrics: &mut Vec<Given>,
+) -> Result<()> {
+    let given = |setting| Given {
+        output: output.map(str::to_string),
+        weighted,
+        setting,
+    };
+    match json {
+        Value::Null => Ok(()),
+        Value::String(name) => {
+            metrics.push(given(MetricSetting::from(&**name)));
+            Ok(())
+        }
+        Value::Array(all) => {
+            let lists = all.iter().filter_map(Value::as_array);
+            if all.len() > 1 && lists.clone().any(|list| list.len() != 1) {
+                return Err(Error::argument(
+                    "metrics",
+                    json,
+                    "one for each output in their order, or lists by the names of outputs",
+                ));
+            }
+            all.iter()
+                .try_for_each(|one| read_metrics(one, weighted, output, metrics))
+        }
+        Value::Object(all) if !all.contains_key("class_name") => all
+            .iter()
+            .try_for_each(|(name, list)| read_metrics(list, weighted, Some(name), metrics)),
+        object => {
+            metrics.push(given(MetricSetting::Value(Metric::from_json(object)?)));
+            Ok(())
+        }
     }
 }
 

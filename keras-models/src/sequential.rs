@@ -208,6 +208,14 @@ impl Layer for Stack {
         false
     }
 
+    fn output_names(&self) -> Vec<String> {
+        self.layers
+            .last()
+            .map(|l| l.name().to_string())
+            .into_iter()
+            .collect()
+    }
+
     fn build(&self, input: &Dims, weights: &mut Weights) -> Result<()> {
         let begin = match &self.input {
             Some(layer) => Symbolic::input(layer)?,

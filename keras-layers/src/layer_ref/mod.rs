@@ -169,6 +169,11 @@ impl LayerRef {
         Arc::as_ptr(&self.0) as usize
     }
 
+    /// The names of the outputs in their order; none where the layer names none.
+    pub fn output_names(&self) -> Vec<String> {
+        self.0.layer.output_names()
+    }
+
     /// Whether training changes the layer.
     pub fn trainable(&self) -> bool {
         self.0.trainable.load(Ordering::Relaxed)

@@ -4,7 +4,7 @@ use keras_tensor::{Error, Result, Tensor, Variable, ops};
 use std::sync::Arc;
 
 use super::{LayerRef, Node};
-use crate::{Place, WeightInfo, Weights};
+use crate::{Gauge, Place, WeightInfo, Weights};
 
 impl LayerRef {
     /// The layers that this layer holds.
@@ -62,6 +62,15 @@ impl LayerRef {
         let mut all = self.weights();
         self.visit(&mut Vec::new(), &mut |owned| {
             all.extend(owned.states.iter().cloned())
+        });
+        all
+    }
+
+    /// The metrics that this layer and the layers that it holds update.
+    pub fn metrics(&self) -> Vec<Arc<dyn Gauge>> {
+        let mut all = Vec::new();
+        self.visit(&mut Vec::new(), &mut |owned| {
+            all.extend(owned.metrics.iter().cloned())
         });
         all
     }

@@ -25,6 +25,7 @@ mod reduce;
 pub(crate) mod regression;
 mod resolve;
 mod segmentation;
+mod several;
 mod similarity;
 
 pub use hinge::*;
@@ -39,6 +40,7 @@ pub use regression::{
 pub(crate) use resolve::Kind;
 pub use resolve::resolve_crossentropy;
 pub use segmentation::{AxisChoice, Dice, Tversky, dice, tversky};
+pub use several::Losses;
 pub use similarity::{Circle, circle};
 
 use keras_tensor::registry::{Entry, Setting};

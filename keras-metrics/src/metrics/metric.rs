@@ -1,5 +1,6 @@
 //! Metrics in use.
 
+use keras_layers::Gauge;
 use keras_tensor::registry;
 use keras_tensor::{Result, Tensor, Variable};
 use serde_json::Value;
@@ -149,6 +150,20 @@ impl Metric {
     /// # Errors
     /// No memory.
     pub fn reset_states(&self) -> Result<()> {
+        self.reset_state()
+    }
+}
+
+impl Gauge for Metric {
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    fn result(&self) -> Result<Tensor> {
+        self.result()
+    }
+
+    fn reset_state(&self) -> Result<()> {
         self.reset_state()
     }
 }

@@ -1,5 +1,6 @@
 //! Means and sums of values.
 
+use keras_layers::Gauge;
 use keras_tensor::op::{Axes, Fold};
 use keras_tensor::ops::Operand;
 use keras_tensor::{DType, Result, Tensor, Variable, ops};
@@ -235,6 +236,23 @@ impl Sum {
         vec![self.total().clone()]
     }
 }
+
+macro_rules! gauges {
+    ($($Metric:ident),*) => {$(
+        impl Gauge for $Metric {
+            fn name(&self) -> &str {
+                &self.name
+            }
+            fn result(&self) -> Result<Tensor> {
+                self.result()
+            }
+            fn reset_state(&self) -> Result<()> {
+                self.reset_state()
+            }
+        }
+    )*};
+}
+gauges!(Mean, Sum);
 
 /// The mean of a function of labels and predictions that gives values `[batch, ..]`.
 ///

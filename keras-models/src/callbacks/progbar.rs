@@ -116,7 +116,12 @@ impl Progbar {
 }
 
 fn numbers(logs: &Logs) -> String {
-    logs.iter()
+    // Those of training come before those of validation, which come last.
+    let validates = |name: &str| name.starts_with("val_");
+    let train = logs.iter().filter(|(name, _)| !validates(name));
+    let validation = logs.iter().filter(|(name, _)| validates(name));
+    train
+        .chain(validation)
         .map(|(n, v)| format!(" - {n}: {}", shown(v)))
         .collect()
 }

@@ -5,12 +5,11 @@ mod cut;
 mod graph;
 mod legacy;
 mod plan;
-mod structure;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use graph::Graph;
-pub use structure::Structure;
+pub use keras_datasets::Structure;
 
 use keras_layers::{Argument, Arguments, Call, Dims, Layer, LayerExt, LayerRef, Symbolic, Weights};
 use keras_tensor::names::auto_name;
@@ -118,6 +117,13 @@ impl Layer for Functional {
 
     fn autocasts(&self) -> bool {
         false
+    }
+
+    fn output_names(&self) -> Vec<String> {
+        match &self.outputs {
+            Structure::Map(all) => all.iter().map(|(name, _)| name.clone()).collect(),
+            all => all.iter().map(|y| y.layer().name().to_string()).collect(),
+        }
     }
 
     fn build_many(&self, _: &Arguments<Dims>, weights: &mut Weights) -> Result<()> {

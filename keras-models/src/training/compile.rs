@@ -1,92 +1,92 @@
 //! What a model is trained with.
 
-use keras_layers::LayerRef;
-use keras_metrics::losses::{Loss, LossFunction};
-use keras_metrics::metrics::{Mean, Metric, MetricSetting, resolve_metric};
+use keras_datasets::{Names, Structure};
+use keras_layers::constraints::Constrain;
+use keras_layers::regularizers::Regularize;
+use keras_layers::{Gauge, LayerRef};
+use keras_metrics::losses::Losses;
+use keras_metrics::metrics::{Mean, MetricSetting};
 use keras_optimizers::{LossScaleOptimizer, Optimizer};
 use keras_tensor::{Result, Tensor, Variable};
 use serde_json::Value;
 use std::sync::Arc;
 
-use keras_layers::constraints::Constrain;
-use keras_layers::regularizers::Regularize;
-
+use super::losses::OutputLosses;
+use super::watched::{Given, WatchedList};
 use crate::{Logs, Model};
 
 /// What [`Model::compile`] takes: an optimizer, a loss, and metrics, each by name or as a value.
 ///
+/// A model of several outputs takes one loss for all, a list in their order, or a map by their names.
+///
 /// ```
 /// use keras_models::Compile;
-/// let how = Compile::new("adam", "categorical_crossentropy").metric("accuracy");
+/// let one = Compile::new("adam", "categorical_crossentropy").metric("accuracy");
+/// let several = Compile::new("adam", [("price", "mse"), ("sold", "binary_crossentropy")])
+///     .loss_weights([("price", 1.0), ("sold", 0.2)])
+///     .metric_for("sold", "accuracy");
 /// ```
 pub struct Compile {
     pub(crate) optimizer: Optimizer,
-    pub(crate) loss: Loss,
-    pub(crate) metrics: Vec<MetricSetting>,
-    pub(crate) weighted_metrics: Vec<MetricSetting>,
+    pub(crate) losses: Losses,
+    pub(crate) loss_weights: Option<Structure<f64>>,
+    pub(crate) metrics: Vec<Given>,
     pub(crate) auto_scale_loss: bool,
 }
 
 impl Compile {
-    /// An optimizer and a loss.
-    pub fn new(optimizer: impl Into<Optimizer>, loss: impl Into<Loss>) -> Self {
+    /// An optimizer, and a loss or several.
+    pub fn new(optimizer: impl Into<Optimizer>, losses: impl Into<Losses>) -> Self {
         Compile {
             optimizer: optimizer.into(),
-            loss: loss.into(),
+            losses: losses.into(),
+            loss_weights: None,
             metrics: Vec::new(),
-            weighted_metrics: Vec::new(),
             auto_scale_loss: true,
         }
     }
 
-    /// A number to watch besides the loss, without regard to sample weights.
-    pub fn metric(mut self, metric: impl Into<MetricSetting>) -> Self {
-        self.metrics.push(metric.into());
+    /// What the loss of each output is multiplied by before they are added up; 1 by default.
+    pub fn loss_weights(mut self, weights: impl Into<Structure<f64>>) -> Self {
+        self.loss_weights = Some(weights.into());
         self
     }
 
-    /// A number to watch besides the loss, in which samples count by their weights.
-    pub fn weighted_metric(mut self, metric: impl Into<MetricSetting>) -> Self {
-        self.weighted_metrics.push(metric.into());
-        self
-    }
-
-    /// Whether a model under `mixed_float16` has its optimizer wrapped in a [`LossScaleOptimizer`]; it has by default.
+    /// Whether the optimizer of a model of `mixed_float16` is wrapped in a [`LossScaleOptimizer`]; it is by default.
     pub fn auto_scale_loss(mut self, auto_scale_loss: bool) -> Self {
         self.auto_scale_loss = auto_scale_loss;
         self
     }
-}
 
-/// A metric in use.
-pub(crate) struct Watched {
-    name: String,
-    weighted: bool,
-    metric: Option<Metric>,
-}
-
-impl Watched {
-    fn new(setting: MetricSetting, weighted: bool) -> Result<Self> {
-        let (name, metric) = match setting {
-            MetricSetting::Value(metric) => (metric.name().to_string(), Some(metric)),
-            // A name that nothing has is an error now, not at the first batch.
-            MetricSetting::Named(name) => {
-                resolve_metric(&name, &[1, 2], &[1, 2])?;
-                (name, None)
-            }
-        };
-        Ok(Watched {
-            name,
+    fn watch(mut self, output: Option<&str>, weighted: bool, setting: MetricSetting) -> Self {
+        self.metrics.push(Given {
+            output: output.map(str::to_string),
             weighted,
-            metric,
-        })
+            setting,
+        });
+        self
     }
 
-    fn ready(&mut self, y: &Tensor, y_pred: &Tensor) -> Result<&Metric> {
-        if self.metric.is_none() {
-            self.metric = Some(resolve_metric(&self.name, y.shape(), y_pred.shape())?);
-        }
-        Ok(self.metric.as_ref().expect("set above"))
+    /// A number to watch besides the loss, without regard to sample weights.
+    ///
+    /// With several outputs, each takes one of the metrics, in their order; see [`Compile::metric_for`].
+    pub fn metric(self, metric: impl Into<MetricSetting>) -> Self {
+        self.watch(None, false, metric.into())
+    }
+
+    /// A number to watch of the output of this name, without regard to sample weights.
+    pub fn metric_for(self, output: &str, metric: impl Into<MetricSetting>) -> Self {
+        self.watch(Some(output), false, metric.into())
+    }
+
+    /// A number to watch besides the loss, in which samples count by their weights.
+    pub fn weighted_metric(self, metric: impl Into<MetricSetting>) -> Self {
+        self.watch(None, true, metric.into())
+    }
+
+    /// A number to watch of the output of this name, in which samples count by their weights.
+    pub fn weighted_metric_for(self, output: &str, metric: impl Into<MetricSetting>) -> Self {
+        self.watch(Some(output), true, metric.into())
     }
 }
 
@@ -95,9 +95,9 @@ pub(crate) struct Compiled {
     /// Whether the optimizer scales the loss though the user did not say so; files do not tell of it.
     pub(crate) auto_scaled: bool,
     pub(crate) optimizer: Optimizer,
-    pub(crate) loss: Arc<dyn LossFunction>,
+    pub(crate) losses: OutputLosses,
     pub(crate) loss_tracker: Mean,
-    pub(crate) watched: Vec<Watched>,
+    pub(crate) watched: WatchedList,
     pub(crate) plan: Plan,
     /// The settings as Keras writes them, but for the optimizer's.
     pub(crate) config: Result<Value, String>,
@@ -111,6 +111,10 @@ pub(crate) struct Plan {
     pub(crate) gradients: Vec<Option<Tensor>>,
     pub(crate) regularized: Vec<(Variable, Arc<dyn Regularize>)>,
     pub(crate) constrained: Vec<(Variable, Arc<dyn Constrain>)>,
+    /// Metrics that layers hold.
+    pub(crate) held: Vec<Arc<dyn Gauge>>,
+    /// The names of the outputs.
+    pub(crate) outputs: Vec<String>,
 }
 
 impl Plan {
@@ -122,6 +126,8 @@ impl Plan {
         }
         self.version = Some(version);
         self.trainable = root.trainable_variables();
+        self.held = root.metrics();
+        self.outputs = root.output_names();
         self.regularized.clear();
         self.constrained.clear();
         root.visit_weights(&mut |w| {
@@ -139,38 +145,34 @@ impl Plan {
     }
 }
 
-impl Compiled {
-    /// Counts a batch into the metrics.
-    pub(crate) fn update_metrics(
-        &mut self,
-        y: &Tensor,
-        y_pred: &Tensor,
-        sample_weight: Option<&Tensor>,
-    ) -> Result<()> {
-        for watched in &mut self.watched {
-            let weight = sample_weight.filter(|_| watched.weighted);
-            watched.ready(y, y_pred)?.update_state(y, y_pred, weight)?;
+impl Plan {
+    /// The names of this many outputs.
+    pub(crate) fn names(&self, count: usize) -> Names<'_> {
+        let fit = self.outputs.len() == count;
+        Names {
+            count,
+            names: if fit { &self.outputs } else { &[] },
         }
-        Ok(())
     }
+}
 
-    /// The loss and the metrics so far.
+impl Compiled {
+    /// The loss and the metrics so far, in the order of Keras's `evaluate`.
     pub(crate) fn results(&self, logs: &mut Logs) -> Result<()> {
         logs.set("loss", self.loss_tracker.result()?.item()?);
-        for watched in &self.watched {
-            if let Some(metric) = &watched.metric {
-                logs.set(&watched.name, metric.result()?.item()?);
-            }
+        self.watched.results(true, logs)?;
+        self.losses.results(logs)?;
+        for held in &self.plan.held {
+            logs.set(held.name(), held.result()?.item()?);
         }
-        Ok(())
+        self.watched.results(false, logs)
     }
 
     pub(crate) fn reset_metrics(&self) -> Result<()> {
         self.loss_tracker.reset_state()?;
-        self.watched
-            .iter()
-            .filter_map(|w| w.metric.as_ref())
-            .try_for_each(Metric::reset_state)
+        self.watched.reset()?;
+        self.losses.reset()?;
+        self.plan.held.iter().try_for_each(|m| m.reset_state())
     }
 }
 
@@ -188,23 +190,14 @@ impl Model {
             how.optimizer.clone()
         };
         optimizer.resolve()?;
-        let loss = how.loss.resolve()?;
         // A loss of one's own is no reason not to train; whoever writes the config is told.
         let config = how.config().map_err(|e| e.to_string());
-        let watched = how
-            .metrics
-            .into_iter()
-            .map(|m| Watched::new(m, false))
-            .chain(
-                how.weighted_metrics
-                    .into_iter()
-                    .map(|m| Watched::new(m, true)),
-            )
-            .collect::<Result<_>>()?;
+        let losses = OutputLosses::new(how.losses, how.loss_weights)?;
+        let watched = WatchedList::new(how.metrics)?;
         self.compiled = Some(Compiled {
             auto_scaled: wraps,
             optimizer,
-            loss,
+            losses,
             loss_tracker: Mean::new().name("loss"),
             watched,
             plan: Plan::default(),

@@ -196,6 +196,7 @@ impl Model {
                 for (name, value) in measured.iter() {
                     logs.set(&format!("val_{name}"), value);
                 }
+                logs.sort();
             }
             hooks.tell(self, |c, m| c.on_epoch_end(epoch, m, &mut logs))?;
             if self.stopped {

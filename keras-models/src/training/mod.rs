@@ -6,8 +6,10 @@ mod data;
 mod evaluate;
 mod fit;
 mod hooks;
+mod losses;
 mod predict;
 mod step;
+mod watched;
 
 pub use compile::Compile;
 pub use data::Data;
@@ -17,3 +19,4 @@ pub use predict::Predict;
 
 pub(crate) use compile::Compiled;
 pub(crate) use step::TrainStep;
+pub(crate) use watched::Given;

@@ -1,9 +1,10 @@
 //! Outputs for whole data sets.
 
-use keras_tensor::{Error, Result, Tensor, ops};
+use keras_tensor::{Error, Outputs, Result, Tensor, ops};
 
 use super::Data;
 use super::hooks::Hooks;
+use super::step::one_of;
 use crate::callbacks::{Callback, Params, ProgbarLogger};
 use crate::{Logs, Model};
 
@@ -51,8 +52,16 @@ impl Model {
     /// The model's output for all of `data`, one batch after the other.
     ///
     /// # Errors
-    /// No data, or data that does not fit the model.
+    /// No data, data that does not fit the model, or a model of several outputs.
     pub fn predict<'a>(&mut self, data: impl Into<Data>, how: Predict<'a>) -> Result<Tensor> {
+        one_of(self.predict_many(data, how)?)
+    }
+
+    /// The model's outputs for all of `data`, in their order.
+    ///
+    /// # Errors
+    /// No data, or data that does not fit the model.
+    pub fn predict_many<'a>(&mut self, data: impl Into<Data>, how: Predict<'a>) -> Result<Outputs> {
         let dataset = data.into().batches(how.batch_size, false)?;
         let params = Params {
             verbose: how.verbose.unwrap_or(1),
@@ -70,7 +79,7 @@ impl Model {
             let batch = batch?;
             self.build_for(&batch)?;
             hooks.tell(self, |c, m| c.on_predict_batch_begin(i, m, &logs))?;
-            outputs.push(self.predict_on_batch(&batch.x)?);
+            outputs.push(self.predict_many_on_batch(&batch.x)?);
             hooks.tell(self, |c, m| c.on_predict_batch_end(i, m, &logs))?;
         }
         if outputs.is_empty() {
@@ -80,6 +89,10 @@ impl Model {
             ));
         }
         hooks.tell(self, |c, m| c.on_predict_end(m, &logs))?;
-        ops::concatenate(&outputs.iter().collect::<Vec<_>>(), 0)
+        let whole = |i: usize| {
+            let parts: Vec<&Tensor> = outputs.iter().map(|batch| &batch[i]).collect();
+            ops::concatenate(&parts, 0)
+        };
+        (0..outputs[0].len()).map(whole).collect()
     }
 }

@@ -1,9 +1,9 @@
 //! One step of training and of evaluation.
 
 use keras_autograd::GradientTape;
-use keras_datasets::Batch;
-use keras_layers::{Call, Dims};
-use keras_tensor::{Error, Result, Tensor, ops};
+use keras_datasets::{Batch, IntoColumns, Structure};
+use keras_layers::{Arguments, Call, Dims};
+use keras_tensor::{Error, Outputs, Result, SmallVec, Tensor, ops};
 use std::sync::Arc;
 
 use super::compile::Compiled;
@@ -12,8 +12,34 @@ use crate::{Logs, Model};
 /// A training step of the user's own.
 pub(crate) type TrainStep = Arc<dyn Fn(&mut Model, &Batch, &mut Logs) -> Result<()> + Send + Sync>;
 
-/// The labels of a batch.
-fn labels(batch: &Batch) -> Result<&Tensor> {
+/// The predictions of all outputs.
+type Predictions<'a> = SmallVec<[&'a Tensor; 3]>;
+
+/// Inputs as the arguments of a call: the first argument, or arguments by name.
+fn arguments(x: &Structure<Tensor>) -> Arguments<Tensor> {
+    match x {
+        Structure::One(t) => t.into(),
+        Structure::List(all) => all.clone().into(),
+        Structure::Map(all) => {
+            let named = all.iter().cloned();
+            named.fold(Arguments::from_iter([]), |call, (n, t)| call.named(n, t))
+        }
+    }
+}
+
+/// The output of a model that has one.
+pub(super) fn one_of(mut outputs: Outputs) -> Result<Tensor> {
+    match outputs.len() {
+        1 => Ok(outputs.swap_remove(0)),
+        n => Err(Error::data(
+            "predict",
+            format!("the model has {n} outputs; ask for all of them (`predict_many`)"),
+        )),
+    }
+}
+
+/// The targets of a batch.
+fn labels(batch: &Batch) -> Result<&Structure<Tensor>> {
     batch.y.as_ref().ok_or_else(|| {
         Error::data(
             "a batch",
@@ -36,29 +62,39 @@ impl Model {
 
     /// Builds what is not built yet, for batches like this one.
     pub(crate) fn build_for(&self, batch: &Batch) -> Result<()> {
-        if !self.is_built() {
-            self.build(Dims::from(batch.x.shape()).any_batch())?;
+        if self.is_built() {
+            return Ok(());
         }
-        Ok(())
+        let dims = |x: &Tensor| Ok(Dims::from(x.shape()).any_batch());
+        self.root().build_many(&arguments(&batch.x).map(dims)?)
+    }
+
+    /// The outputs for a batch of inputs.
+    fn compute(&self, x: &Structure<Tensor>, cx: &Call) -> Result<Outputs> {
+        self.root().call_many(arguments(x), cx)
     }
 
     /// The loss of a batch's predictions, with what layers and regularizers add.
     ///
+    /// Targets, predictions and weights are each one tensor, a list, or a map by the names of the outputs.
+    ///
     /// # Errors
-    /// The model is not compiled, or labels that do not fit the predictions.
+    /// The model is not compiled, or targets that do not fit the predictions.
     pub fn compute_loss(
         &mut self,
-        y: &Tensor,
-        y_pred: &Tensor,
-        sample_weight: Option<&Tensor>,
+        y: impl Into<Structure<Tensor>>,
+        y_pred: impl Into<Structure<Tensor>>,
+        sample_weight: Option<&Structure<Tensor>>,
         cx: &Call,
     ) -> Result<Tensor> {
-        let root = self.root().clone();
-        let Some(Compiled { loss, plan, .. }) = &mut self.compiled else {
+        let (root, y, y_pred) = (self.root().clone(), y.into(), y_pred.into());
+        let Some(Compiled { losses, plan, .. }) = &mut self.compiled else {
             return Err(self.not_compiled());
         };
         plan.refresh(&root);
-        let mut total = loss.compute(y, y_pred, sample_weight)?;
+        let y_pred: Predictions<'_> = y_pred.iter().collect();
+        let names = plan.names(y_pred.len());
+        let mut total = losses.compute(&names, &y, &y_pred, sample_weight)?;
         for added in cx.take_losses() {
             total = ops::add(&total, ops::sum(&added, None)?)?;
         }
@@ -98,16 +134,25 @@ impl Model {
     /// Counts a batch into the running loss and the metrics.
     ///
     /// # Errors
-    /// The model is not compiled, or labels that do not fit the predictions.
-    pub fn update_metrics(&mut self, batch: &Batch, y_pred: &Tensor, loss: &Tensor) -> Result<()> {
+    /// The model is not compiled, or targets that do not fit the predictions.
+    pub fn update_metrics(
+        &mut self,
+        batch: &Batch,
+        y_pred: impl Into<Structure<Tensor>>,
+        loss: &Tensor,
+    ) -> Result<()> {
+        let (y, y_pred) = (labels(batch)?, y_pred.into());
         let Some(compiled) = &mut self.compiled else {
             return Err(self.not_compiled());
         };
-        let size = batch.x.shape().first().copied().unwrap_or(1);
+        let size = batch.x.first()?.shape().first().copied().unwrap_or(1);
         compiled
             .loss_tracker
             .update_state_weighted(loss, size as f64)?;
-        compiled.update_metrics(labels(batch)?, y_pred, batch.sample_weight.as_ref())
+        let y_pred: Predictions<'_> = y_pred.iter().collect();
+        let names = compiled.plan.names(y_pred.len());
+        let weight = batch.sample_weight.as_ref();
+        compiled.watched.update(&names, y, &y_pred, weight)
     }
 
     /// Keras's training step: predict, differentiate, update the weights, count the metrics.
@@ -117,11 +162,11 @@ impl Model {
     pub fn train_step(&mut self, batch: &Batch, logs: &mut Logs) -> Result<()> {
         let cx = Call::training();
         let tape = GradientTape::new();
-        let y_pred = self.call(&batch.x, &cx)?;
-        let y = labels(batch)?;
-        let loss = self.compute_loss(y, &y_pred, batch.sample_weight.as_ref(), &cx)?;
+        let y_pred = Structure::from(self.compute(&batch.x, &cx)?);
+        let weight = batch.sample_weight.as_ref();
+        let loss = self.compute_loss(labels(batch)?, &y_pred, weight, &cx)?;
         self.apply_gradients(tape, &loss)?;
-        self.update_metrics(batch, &y_pred, &loss)?;
+        self.update_metrics(batch, y_pred, &loss)?;
         self.results(logs)
     }
 
@@ -131,10 +176,10 @@ impl Model {
     /// The model is not compiled, or data that does not fit it.
     pub fn test_step(&mut self, batch: &Batch, logs: &mut Logs) -> Result<()> {
         let cx = Call::inference();
-        let y_pred = self.call(&batch.x, &cx)?;
-        let y = labels(batch)?;
-        let loss = self.compute_loss(y, &y_pred, batch.sample_weight.as_ref(), &cx)?;
-        self.update_metrics(batch, &y_pred, &loss)?;
+        let y_pred = Structure::from(self.compute(&batch.x, &cx)?);
+        let weight = batch.sample_weight.as_ref();
+        let loss = self.compute_loss(labels(batch)?, &y_pred, weight, &cx)?;
+        self.update_metrics(batch, y_pred, &loss)?;
         self.results(logs)
     }
 
@@ -160,8 +205,12 @@ impl Model {
     ///
     /// # Errors
     /// The model is not compiled, or data that does not fit it.
-    pub fn train_on_batch(&mut self, x: &Tensor, y: &Tensor) -> Result<Logs> {
-        let batch = Batch::new(x.clone(), Some(y.clone()), None);
+    pub fn train_on_batch(
+        &mut self,
+        x: impl Into<Structure<Tensor>>,
+        y: impl Into<Structure<Tensor>>,
+    ) -> Result<Logs> {
+        let batch = (x, y).into_columns();
         self.compiled()?;
         self.build_for(&batch)?;
         let mut logs = Logs::new();
@@ -173,8 +222,12 @@ impl Model {
     ///
     /// # Errors
     /// The model is not compiled, or data that does not fit it.
-    pub fn test_on_batch(&mut self, x: &Tensor, y: &Tensor) -> Result<Logs> {
-        let batch = Batch::new(x.clone(), Some(y.clone()), None);
+    pub fn test_on_batch(
+        &mut self,
+        x: impl Into<Structure<Tensor>>,
+        y: impl Into<Structure<Tensor>>,
+    ) -> Result<Logs> {
+        let batch = (x, y).into_columns();
         self.compiled()?;
         self.build_for(&batch)?;
         let mut logs = Logs::new();
@@ -185,9 +238,17 @@ impl Model {
     /// The model's output for one batch.
     ///
     /// # Errors
+    /// Data that does not fit the model, or a model of several outputs.
+    pub fn predict_on_batch(&self, x: impl Into<Structure<Tensor>>) -> Result<Tensor> {
+        one_of(self.predict_many_on_batch(x)?)
+    }
+
+    /// The model's outputs for one batch, in their order.
+    ///
+    /// # Errors
     /// Data that does not fit the model.
-    pub fn predict_on_batch(&self, x: &Tensor) -> Result<Tensor> {
-        self.call(x, &Call::inference())
+    pub fn predict_many_on_batch(&self, x: impl Into<Structure<Tensor>>) -> Result<Outputs> {
+        self.compute(&x.into(), &Call::inference())
     }
 
     /// Starts counting loss and metrics anew.
