@@ -259,3 +259,51 @@ fn read_metrics(
 pub fn clone_model(model: &Model) -> Result<Model> {
     Model::from_json(&model.to_json()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goes_around(how: Compile) -> Value {
+        let config = |how: &Compile| {
+            let mut json = how.config().unwrap();
+            json["optimizer"] = "sgd".into();
+            json
+        };
+        let json = config(&how);
+        let again = Compile::from_json(&json).unwrap();
+        assert_eq!(config(&again), json);
+        json
+    }
+
+    #[test]
+    fn settings_of_several_outputs_go_around() {
+        let named = Compile::new("sgd", [("a", "mse"), ("b", "mae")])
+            .loss_weights([("a", 1.0), ("b", 0.5)])
+            .metric_for("b", "mse")
+            .weighted_metric_for("b", "mae");
+        let json = goes_around(named);
+        assert_eq!(json["loss"], json!({"a": "mse", "b": "mae"}));
+        assert_eq!(json["metrics"], json!({"b": ["mse"]}));
+        let listed = Compile::new("sgd", ["mse", "mae"]).loss_weights([0.5, 2.0]);
+        assert_eq!(goes_around(listed)["loss_weights"], json!([0.5, 2.0]));
+        let one = Compile::new("sgd", "mse").metric("mae");
+        assert_eq!(goes_around(one)["metrics"], json!(["mae"]));
+    }
+
+    #[test]
+    fn lists_of_lists_are_those_of_outputs_in_their_order() {
+        let json = json!({
+            "optimizer": "sgd",
+            "loss": "mse",
+            "metrics": [["mae"], ["mse"]],
+        });
+        assert_eq!(Compile::from_json(&json).unwrap().metrics.len(), 2);
+        let json = json!({
+            "optimizer": "sgd",
+            "loss": "mse",
+            "metrics": [["mae", "mse"], ["mse"]],
+        });
+        assert!(Compile::from_json(&json).is_err());
+    }
+}
