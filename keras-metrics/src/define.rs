@@ -199,11 +199,11 @@ macro_rules! metric {
     };
 }
 
-/// A metric that is the mean of a function of labels and predictions.
+/// A metric that is the mean of a function of labels and predictions; behind its name stands which way is better.
 macro_rules! mean_metric {
     (
         $(#[doc = $doc:literal])+
-        $Metric:ident = $name:literal { $($fields:tt)* }
+        $Metric:ident = $name:literal, $best:ident { $($fields:tt)* }
         |$this:ident, $y:ident, $p:ident| $values:expr
     ) => {
         metric! {
@@ -232,6 +232,10 @@ macro_rules! mean_metric {
 
             fn result(&self) -> keras_tensor::Result<keras_tensor::Tensor> {
                 self.mean.of(&self.name, self.dtype).result()
+            }
+
+            fn direction(&self) -> Option<$crate::metrics::Direction> {
+                Some($crate::metrics::Direction::$best)
             }
 
             fn variables(&self) -> Vec<keras_tensor::Variable> {

@@ -193,3 +193,104 @@ fn wrong_dtypes() {
     );
     says(ones(&[3]).to_vec::<i32>(), &["float32", "int32", "cast"]);
 }
+
+/// A model of inputs `a` and `b` with the outputs `y` and `z`.
+fn two_outputs() -> Model {
+    let (a, b) = (Input::new([3]).name("a"), Input::new([2]).name("b"));
+    let (a, b) = (a.symbolic(), b.symbolic());
+    let both = Concatenate::default().on([&a, &b]).unwrap();
+    let y = Dense::new(2).name("y").on(&both).unwrap();
+    let z = Dense::new(1).name("z").on(&both).unwrap();
+    Model::new([&a, &b], [&y, &z]).unwrap()
+}
+
+#[test]
+fn several_outputs_that_do_not_fit() {
+    let x = || Structure::from([ones(&[8, 3]), ones(&[8, 2])]);
+    let (y, z) = (ones(&[8, 2]), ones(&[8, 1]));
+    let fit = |how: Compile, y: Structure<Tensor>| {
+        let mut model = two_outputs();
+        model.compile(how)?;
+        model.fit((x(), y), quiet())
+    };
+    let both = || Structure::from([&y, &z]);
+    says(
+        fit(Compile::new("sgd", "mse"), (&y).into()),
+        &["`y`", "1 targets", "2"],
+    );
+    says(
+        fit(Compile::new("sgd", "mse"), [("y", &y), ("q", &z)].into()),
+        &["`y`", "\"q\"", "y, z"],
+    );
+    says(
+        fit(
+            Compile::new("sgd", "mse"),
+            Structure::Map(vec![("y".into(), y.clone())]),
+        ),
+        &["`y`", "`z`"],
+    );
+    says(
+        fit(Compile::new("sgd", ["mse", "mse", "mse"]), both()),
+        &["compile.loss", "list of 3"],
+    );
+    says(
+        fit(Compile::new("sgd", [("y", "mse")]), both()),
+        &["compile.loss", "`z`"],
+    );
+    says(
+        fit(
+            Compile::new("sgd", "mse").loss_weights([("q", 1.0)]),
+            both(),
+        ),
+        &["compile.loss_weights", "\"q\"", "y, z"],
+    );
+    says(
+        fit(Compile::new("sgd", "mse").metric("mae"), both()),
+        &["compile.metric", "1 metrics", "metric_for"],
+    );
+    says(
+        fit(Compile::new("sgd", "mse").metric_for("q", "mae"), both()),
+        &["\"q\"", "y, z"],
+    );
+    says(
+        two_outputs().predict(Data::from(x()), Predict::new().verbose(0)),
+        &["2 outputs", "predict_many"],
+    );
+    let mut model = two_outputs();
+    model.compile(Compile::new("sgd", "mse")).unwrap();
+    says(
+        model.fit((x(), both()), quiet().class_weight([(0, 2.0)])),
+        &["class_weight", "one output"],
+    );
+    says(
+        model.fit((&y, both()), quiet()),
+        &["inputs", "1 tensors", "a, b"],
+    );
+}
+
+#[test]
+fn unknown_dtype_policies() {
+    let layer = Dense::new(2).dtype("mixed_flaot16");
+    says(
+        layer.call(&ones(&[8, 4]), &Call::inference()),
+        &["dtype policy", "mixed_flaot16", "mixed_float16"],
+    );
+}
+
+#[test]
+fn callbacks_that_cannot_know_which_way_is_better() {
+    let mut network = network();
+    let cells = keras::metrics::FalsePositives::new().name("mistakes");
+    network
+        .compile(Compile::new("sgd", "mse").metric(cells))
+        .unwrap();
+    let data = (&ones(&[8, 4]), &ones(&[8, 2]));
+    let watching = |name: &str| quiet().callback(EarlyStopping::new(name));
+    says(
+        network.fit(data, watching("mistakes")),
+        &["EarlyStopping", "mistakes", "Mode::Min"],
+    );
+    assert!(network.fit(data, watching("loss")).is_ok());
+    let how = quiet().callback(EarlyStopping::new("mistakes").mode(keras::callbacks::Mode::Min));
+    assert!(network.fit(data, how).is_ok());
+}

@@ -126,13 +126,13 @@ pub fn top_k_categorical_accuracy(y_true: &Tensor, y_pred: &Tensor, k: usize) ->
 
 mean_metric! {
     /// The share of predictions that equal their labels.
-    Accuracy = "accuracy" {}
+    Accuracy = "accuracy", Up {}
     |_this, y, p| accuracy(y, p)
 }
 
 mean_metric! {
     /// The share of predictions that are on their label's side of a threshold; those above it mean 1.
-    BinaryAccuracy = "binary_accuracy" {
+    BinaryAccuracy = "binary_accuracy", Up {
         /// Above which a prediction means 1; 0.5 by default, and 0.5 itself means 0.
         threshold: f64 = 0.5,
     }
@@ -141,20 +141,20 @@ mean_metric! {
 
 mean_metric! {
     /// The share of samples whose largest prediction is that of their label, for one-hot labels `[batch, .., classes]`.
-    CategoricalAccuracy = "categorical_accuracy" {}
+    CategoricalAccuracy = "categorical_accuracy", Up {}
     |_this, y, p| categorical_accuracy(y, p)
 }
 
 mean_metric! {
     /// The share of samples whose largest prediction is that of their label, for labels that are class numbers, `[batch, ..]`
     /// or `[batch, .., 1]`.
-    SparseCategoricalAccuracy = "sparse_categorical_accuracy" {}
+    SparseCategoricalAccuracy = "sparse_categorical_accuracy", Up {}
     |_this, y, p| sparse_categorical_accuracy(y, p)
 }
 
 mean_metric! {
     /// The share of samples whose label is among the `k` largest predictions, for one-hot labels.
-    TopKCategoricalAccuracy = "top_k_categorical_accuracy" {
+    TopKCategoricalAccuracy = "top_k_categorical_accuracy", Up {
         /// How many predictions count; 5 by default.
         k: usize = 5,
     }
@@ -163,7 +163,7 @@ mean_metric! {
 
 mean_metric! {
     /// The share of samples whose label is among the `k` largest predictions, for labels that are class numbers.
-    SparseTopKCategoricalAccuracy = "sparse_top_k_categorical_accuracy" {
+    SparseTopKCategoricalAccuracy = "sparse_top_k_categorical_accuracy", Up {
         /// How many predictions count; 5 by default.
         k: usize = 5,
         /// Whether predictions are class numbers, the likeliest first, rather than a score for each class; not so by

@@ -47,7 +47,7 @@ pub fn concordance_correlation(y_true: &Tensor, y_pred: &Tensor, axis: isize) ->
 
 mean_metric! {
     /// The mean of [`pearson_correlation`] over samples, each a row of several values.
-    PearsonCorrelation = "pearson_correlation" {
+    PearsonCorrelation = "pearson_correlation", Up {
         /// The axis along which values are compared; the last by default.
         axis: isize = -1,
     }
@@ -56,7 +56,7 @@ mean_metric! {
 
 mean_metric! {
     /// The mean of [`concordance_correlation`] over samples, each a row of several values.
-    ConcordanceCorrelation = "concordance_correlation" {
+    ConcordanceCorrelation = "concordance_correlation", Up {
         /// The axis along which values are compared; the last by default.
         axis: isize = -1,
     }

@@ -4,8 +4,8 @@ use keras_tensor::op::Fold;
 use keras_tensor::{DType, Error, Result, Tensor, Variable, ops};
 use serde::{Deserialize, Serialize};
 
-use super::Measure;
 use super::state::{State, add_to};
+use super::{Direction, Measure};
 use crate::losses::regression::EPSILON;
 use crate::shapes::weigh;
 
@@ -175,6 +175,10 @@ macro_rules! f_score {
         impl Measure for $Metric {
             fn name(&self) -> &str {
                 &self.name
+            }
+
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
 
             fn update_state(

@@ -3,8 +3,8 @@
 use keras_tensor::op::ScatterAdd;
 use keras_tensor::{DType, Error, Op, Result, Tensor, Variable, apply_one, ops};
 
-use super::Measure;
 use super::state::{State, add_to};
+use super::{Direction, Measure};
 use crate::losses::regression::EPSILON;
 use crate::shapes::{misfit, weigh};
 
@@ -144,6 +144,10 @@ macro_rules! iou {
         impl Measure for $Metric {
             fn name(&self) -> &str {
                 &self.name
+            }
+
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
 
             fn update_state(

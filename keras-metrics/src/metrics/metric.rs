@@ -11,6 +11,15 @@ use std::sync::Arc;
 use super::MetricConfig;
 use super::state::clear;
 
+/// Which way a metric is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The more, the better.
+    Up,
+    /// The less, the better.
+    Down,
+}
+
 /// What a metric of labels and predictions does. All of it is `&self`: what is gathered lies in variables.
 pub trait Measure: Any + Send + Sync {
     /// The name under which the number is shown.
@@ -32,6 +41,11 @@ pub trait Measure: Any + Send + Sync {
     /// # Errors
     /// Arguments out of their range.
     fn result(&self) -> Result<Tensor>;
+
+    /// Which way is better, for callbacks that watch it; `None` where that is not known.
+    fn direction(&self) -> Option<Direction> {
+        None
+    }
 
     /// What was gathered so far, in Keras's order.
     fn variables(&self) -> Vec<Variable>;
@@ -130,6 +144,11 @@ impl Metric {
     /// Arguments out of their range.
     pub fn result(&self) -> Result<Tensor> {
         self.0.result()
+    }
+
+    /// Which way is better; `None` where that is not known.
+    pub fn direction(&self) -> Option<Direction> {
+        self.0.direction()
     }
 
     /// What was gathered so far, in Keras's order.

@@ -5,31 +5,31 @@ use keras_tensor::ops;
 
 mean_metric! {
     /// The mean of [`losses::mean_squared_error`].
-    MeanSquaredError = "mean_squared_error" {}
+    MeanSquaredError = "mean_squared_error", Down {}
     |_this, y, p| losses::mean_squared_error(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::mean_absolute_error`].
-    MeanAbsoluteError = "mean_absolute_error" {}
+    MeanAbsoluteError = "mean_absolute_error", Down {}
     |_this, y, p| losses::mean_absolute_error(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::mean_absolute_percentage_error`].
-    MeanAbsolutePercentageError = "mean_absolute_percentage_error" {}
+    MeanAbsolutePercentageError = "mean_absolute_percentage_error", Down {}
     |_this, y, p| losses::mean_absolute_percentage_error(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::mean_squared_logarithmic_error`].
-    MeanSquaredLogarithmicError = "mean_squared_logarithmic_error" {}
+    MeanSquaredLogarithmicError = "mean_squared_logarithmic_error", Down {}
     |_this, y, p| losses::mean_squared_logarithmic_error(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::log_cosh`].
-    LogCoshError = "logcosh" {}
+    LogCoshError = "logcosh", Down {}
     |_this, y, p| losses::log_cosh(y, p)
 }
 
@@ -39,7 +39,7 @@ fn is_last(axis: &isize) -> bool {
 
 mean_metric! {
     /// The mean of the cosine of the angle between labels and predictions; unlike the loss it is not negated, 1 is best.
-    CosineSimilarity = "cosine_similarity" {
+    CosineSimilarity = "cosine_similarity", Up {
         /// The axis along which the vectors lie; the last by default. Keras leaves it out of its config; here it is
         /// written unless it is the last.
         #[serde(skip_serializing_if = "is_last")]
@@ -50,37 +50,37 @@ mean_metric! {
 
 mean_metric! {
     /// The mean of [`losses::hinge`](losses::hinge()).
-    Hinge = "hinge" {}
+    Hinge = "hinge", Down {}
     |_this, y, p| losses::hinge(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::squared_hinge`].
-    SquaredHinge = "squared_hinge" {}
+    SquaredHinge = "squared_hinge", Down {}
     |_this, y, p| losses::squared_hinge(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::categorical_hinge`].
-    CategoricalHinge = "categorical_hinge" {}
+    CategoricalHinge = "categorical_hinge", Down {}
     |_this, y, p| losses::categorical_hinge(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::kl_divergence`].
-    KLDivergence = "kl_divergence" {}
+    KLDivergence = "kl_divergence", Down {}
     |_this, y, p| losses::kl_divergence(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::poisson`].
-    Poisson = "poisson" {}
+    Poisson = "poisson", Down {}
     |_this, y, p| losses::poisson(y, p)
 }
 
 mean_metric! {
     /// The mean of [`losses::binary_crossentropy`].
-    BinaryCrossentropy = "binary_crossentropy" {
+    BinaryCrossentropy = "binary_crossentropy", Down {
         /// Whether predictions are logits rather than probabilities; not so by default.
         from_logits: bool = false,
         /// The share, 0 to 1, by which labels move toward 0.5; 0 by default.
@@ -94,7 +94,7 @@ mean_metric! {
 
 mean_metric! {
     /// The mean of [`losses::categorical_crossentropy`].
-    CategoricalCrossentropy = "categorical_crossentropy" {
+    CategoricalCrossentropy = "categorical_crossentropy", Down {
         /// Whether predictions are logits rather than probabilities; not so by default.
         from_logits: bool = false,
         /// The share, 0 to 1, by which labels move toward all classes alike; 0 by default.
@@ -111,7 +111,7 @@ mean_metric! {
 
 mean_metric! {
     /// The mean of [`losses::sparse_categorical_crossentropy`].
-    SparseCategoricalCrossentropy = "sparse_categorical_crossentropy" {
+    SparseCategoricalCrossentropy = "sparse_categorical_crossentropy", Down {
         /// Whether predictions are logits rather than probabilities; not so by default.
         from_logits: bool = false,
         /// A label whose value is 0; none by default. As in Keras, its samples count in the mean unless there are weights.

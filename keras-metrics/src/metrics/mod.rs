@@ -27,7 +27,7 @@ pub use correlation::{
 };
 pub use f_score::{Average, F1Score, FBetaScore};
 pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
-pub use metric::{Measure, Metric, MetricSetting};
+pub use metric::{Direction, Measure, Metric, MetricSetting};
 pub use mirrors::*;
 pub use reduction::{Mean, MeanMetricWrapper, Sum};
 pub use regression::{ClassAggregation, R2Score, RootMeanSquaredError};

@@ -3,9 +3,9 @@
 use keras_tensor::{DType, Error, Result, Tensor, Variable, ops};
 use serde::{Deserialize, Serialize};
 
-use super::Measure;
 use super::reduction::Running;
 use super::state::{State, add_to};
+use super::{Direction, Measure};
 use crate::shapes::{prepared, weigh};
 
 metric! {
@@ -16,6 +16,10 @@ metric! {
 impl Measure for RootMeanSquaredError {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Down)
     }
 
     fn update_state(
@@ -101,6 +105,10 @@ impl R2Score {
 impl Measure for R2Score {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 
     fn update_state(

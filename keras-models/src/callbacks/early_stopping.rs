@@ -52,7 +52,7 @@ impl EarlyStopping {
         self
     }
 
-    /// Which way is better; told by the name by default.
+    /// Which way is better; told by the metric by default.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.monitor.mode = mode;
         self
@@ -116,6 +116,7 @@ impl Callback for EarlyStopping {
             }
             return Err(self.monitor.missing("EarlyStopping", logs));
         };
+        self.monitor.decide("EarlyStopping", model)?;
         if epoch < self.start_from_epoch {
             return Ok(());
         }

@@ -1,13 +1,14 @@
 //! Watching one number for getting better.
 
-use keras_tensor::Error;
+use keras_metrics::metrics::Direction;
+use keras_tensor::{Error, Result};
 
-use crate::Logs;
+use crate::{Logs, Model};
 
 /// Which way is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Told by the name: accuracies and areas up, everything else down.
+    /// Told by the metric of the monitored name; losses down. An error where the metric does not know.
     #[default]
     Auto,
     /// Down.
@@ -22,6 +23,7 @@ pub(super) struct Monitor {
     pub(super) name: String,
     pub(super) mode: Mode,
     pub(super) min_delta: f64,
+    up: bool,
 }
 
 impl Monitor {
@@ -30,36 +32,40 @@ impl Monitor {
             name: name.to_string(),
             mode: Mode::Auto,
             min_delta: 0.0,
+            up: false,
         }
     }
 
-    fn up(&self) -> bool {
-        match self.mode {
+    /// Finds out which way is better, where that is left to the metric.
+    pub(super) fn decide(&mut self, callback: &str, model: &Model) -> Result<()> {
+        self.up = match self.mode {
             Mode::Min => false,
             Mode::Max => true,
             Mode::Auto => {
                 let name = self.name.strip_prefix("val_").unwrap_or(&self.name);
-                [
-                    "acc",
-                    "auc",
-                    "precision",
-                    "recall",
-                    "f1",
-                    "fbeta",
-                    "iou",
-                    "r2_score",
-                ]
-                .iter()
-                .any(|up| name.contains(up))
+                let direction = match name {
+                    "loss" => Some(Direction::Down),
+                    name => model.compiled()?.watched.direction(name),
+                };
+                direction.ok_or_else(|| self.undecided(callback))? == Direction::Up
             }
-        }
+        };
+        Ok(())
+    }
+
+    fn undecided(&self, callback: &str) -> Error {
+        Error::argument(
+            format!("{callback}.monitor"),
+            format!("{:?}", self.name),
+            "the name of a metric that knows which way is better, or a `mode`: Mode::Min or Mode::Max",
+        )
     }
 
     /// Whether `value` is better than `best` by more than `min_delta`; anything is better than nothing.
     pub(super) fn is_better(&self, value: f64, best: Option<f64>) -> bool {
         match best {
             None => !value.is_nan(),
-            Some(best) if self.up() => value - self.min_delta.abs() > best,
+            Some(best) if self.up => value - self.min_delta.abs() > best,
             Some(best) => value + self.min_delta.abs() < best,
         }
     }

@@ -48,7 +48,7 @@ impl ReduceLROnPlateau {
         self
     }
 
-    /// Which way is better; told by the name by default.
+    /// Which way is better; told by the metric by default.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.monitor.mode = mode;
         self
@@ -105,6 +105,7 @@ impl Callback for ReduceLROnPlateau {
             }
             return Err(self.monitor.missing("ReduceLROnPlateau", logs));
         };
+        self.monitor.decide("ReduceLROnPlateau", model)?;
         if self.cooling > 0 {
             self.cooling -= 1;
             self.wait = 0;

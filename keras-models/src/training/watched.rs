@@ -1,7 +1,7 @@
 //! The metrics of the outputs.
 
 use keras_datasets::{Names, Structure};
-use keras_metrics::metrics::{Metric, MetricSetting, resolve_metric};
+use keras_metrics::metrics::{Direction, Metric, MetricSetting, resolve_metric};
 use keras_tensor::{Error, Result, Tensor};
 use std::collections::HashMap;
 
@@ -186,11 +186,13 @@ impl WatchedList {
     }
 
     pub(super) fn reset(&self) -> Result<()> {
-        self.metrics().try_for_each(Metric::reset_state)
+        let ready = self.given.iter().filter_map(|w| w.metric.as_ref());
+        ready.map(Metric::reset_state).collect()
     }
 
-    /// The metrics that are ready.
-    pub(crate) fn metrics(&self) -> impl Iterator<Item = &Metric> {
-        self.given.iter().filter_map(|w| w.metric.as_ref())
+    /// Which way the metric of this name is better, if there is one that knows.
+    pub(crate) fn direction(&self, name: &str) -> Option<Direction> {
+        let named = self.given.iter().rev().filter(|w| w.name == name);
+        named.filter_map(|w| w.metric.as_ref()?.direction()).next()
     }
 }

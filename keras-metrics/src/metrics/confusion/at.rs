@@ -4,7 +4,7 @@ use keras_tensor::{DType, Error, Result, Tensor, Variable, ops};
 
 use super::count::{How, count};
 use super::{Cells, Variables};
-use crate::metrics::Measure;
+use crate::metrics::{Direction, Measure};
 
 /// `num_thresholds` even ones from 0 to 1; one alone is 0.5.
 fn even_thresholds(num_thresholds: usize) -> Result<Vec<f64>> {
@@ -57,6 +57,10 @@ macro_rules! at {
         impl Measure for $Metric {
             fn name(&self) -> &str {
                 &self.name
+            }
+
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
 
             fn update_state(

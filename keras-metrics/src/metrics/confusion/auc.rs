@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::count::{How, count};
 use super::{Cells, Variables, share};
 use crate::losses::regression::EPSILON;
-use crate::metrics::Measure;
+use crate::metrics::{Direction, Measure};
 
 /// Which curve an [`AUC`] is the area under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,6 +192,10 @@ fn neighbours(t: &Tensor) -> Result<(Tensor, Tensor)> {
 impl Measure for AUC {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 
     fn update_state(

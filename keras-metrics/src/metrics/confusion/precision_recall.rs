@@ -4,7 +4,7 @@ use keras_tensor::{DType, Result, Tensor, Variable};
 
 use super::count::{How, LOWEST, count};
 use super::{State, Thresholds, add_to, share, single_or_all};
-use crate::metrics::Measure;
+use crate::metrics::{Direction, Measure};
 
 macro_rules! hit_rate {
     ($($(#[doc = $doc:literal])+ $Metric:ident $name:literal, $mistakes:literal |$count:ident| $value:expr;)*) => {$(
@@ -39,6 +39,10 @@ macro_rules! hit_rate {
         impl Measure for $Metric {
             fn name(&self) -> &str {
                 &self.name
+            }
+
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
 
             fn update_state(
