@@ -186,8 +186,8 @@ impl WatchedList {
     }
 
     pub(super) fn reset(&self) -> Result<()> {
-        let ready = self.given.iter().filter_map(|w| w.metric.as_ref());
-        ready.map(Metric::reset_state).collect()
+        let mut ready = self.given.iter().filter_map(|w| w.metric.as_ref());
+        ready.try_for_each(Metric::reset_state)
     }
 
     /// Which way the metric of this name is better, if there is one that knows.
