@@ -25,7 +25,7 @@ pub use core::{
 pub use locally_connected::{LocallyConnected1D, LocallyConnected2D};
 pub use merging::{Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract};
 pub use normalization::{
-    BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization,
+    BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization, RenormClipping,
     SpectralNormalization, UnitNormalization,
 };
 pub use pooling::{

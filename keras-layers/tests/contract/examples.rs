@@ -109,6 +109,7 @@ const EXAMPLES: &[Example] = &[
     list("Average", "{}", &[&[2, 3], &[2, 3], &[2, 3]]),
     one("BatchNormalization", r#"{"axis": 1}"#, &[&[2, 3, 4]]),
     one("BatchNormalization", "{}", &[&[2, 3]]),
+    one("BatchNormalization", r#"{"renorm": true, "renorm_clipping": {"rmin": 0.3, "rmax": 3.0, "dmax": 5.0}, "renorm_momentum": 0.8}"#, &[&[4, 3]]),
     one("Bidirectional", r#"{"layer": {"class_name": "GRU", "config": {"name": "gru", "units": 3, "return_sequences": true}}}"#, &[&[2, 5, 4]]),
     one("Bidirectional", r#"{"merge_mode": null, "layer": {"class_name": "LSTM", "config": {"name": "lstm", "units": 3, "return_state": true}}}"#, &[&[2, 5, 4]]),
     list("Concatenate", r#"{"axis": 1}"#, &[&[2, 3, 4], &[2, 5, 4]]),

@@ -12,9 +12,6 @@ const NOT_WRITTEN: &[&str] = &[
     "quantization_config",
     "lora_rank",
     "lora_alpha",
-    "renorm",
-    "renorm_clipping",
-    "renorm_momentum",
 ];
 
 #[test]

@@ -19,9 +19,6 @@ fn skipped(v: &Vector) -> Option<&'static str> {
     if test.contains("lora") {
         return Some("LoRA adapters are for later");
     }
-    if test.contains("renorm") {
-        return Some("renormalization is for later");
-    }
     if v.text("class") == "Lambda" {
         return Some("functions are Python code");
     }

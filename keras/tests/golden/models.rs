@@ -90,7 +90,7 @@ fn outline(json: &Value) -> Value {
         Value::Object(all) => {
             let said = all.iter().filter(|(key, value)| {
                 let written = ["shared_object_id", "compile_config", "build_config"];
-                !value.is_null() && !written.contains(&key.as_str()) && !key.starts_with("renorm")
+                !value.is_null() && !written.contains(&key.as_str())
             });
             said.map(|(key, value)| (key.clone(), outline(value)))
                 .collect()

@@ -1,8 +1,8 @@
 use keras_tensor::op::{Axes, Fold};
-use keras_tensor::{Error, Result, Shape, Tensor, Variable, ops};
+use keras_tensor::{Error, Result, Shape, Tensor, ops};
 
+use super::renorm::{Renorm, RenormClipping, keep};
 use super::scale::widened;
-
 use crate::axes::one_axis;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
@@ -14,7 +14,8 @@ layer! {
     ///
     /// In training, mean and (population) variance are those of the batch, and moving averages of them are kept
     /// (`moving = momentum * moving + (1 - momentum) * batch`); in inference, and when the layer is frozen, the moving
-    /// averages are used. Paper: Ioffe and Szegedy, 2015.
+    /// averages are used. Paper: Ioffe and Szegedy, 2015. With `renorm`, training corrects what the batch's statistics
+    /// give towards what the moving ones would (Ioffe, 2017).
     BatchNormalization() {
         /// The axis of features; -1 by default.
         #[serde(deserialize_with = "one_axis")]
@@ -43,6 +44,12 @@ layer! {
         some beta_constraint: Option<Constraint> = None,
         /// What holds for `gamma` after each update.
         some gamma_constraint: Option<Constraint> = None,
+        /// Whether training corrects by moving statistics, so that small batches count less; false by default.
+        set renorm: bool = false,
+        /// Bounds of these corrections; none by default.
+        some renorm_clipping: Option<RenormClipping> = None,
+        /// How much stays at each step of the averages that training compares with; 0.99 by default.
+        set renorm_momentum: f64 = 0.99,
         /// Accepted for Keras's sake: there is one device, so its statistics are all there are.
         set synchronized: bool = false,
     } keeps {
@@ -50,6 +57,7 @@ layer! {
         beta: Weight,
         moving_mean: Weight,
         moving_variance: Weight,
+        renormed: Renorm,
     }
 }
 
@@ -75,15 +83,6 @@ impl BatchNormalization {
             ops::reshape_to(mean, features.clone())?,
             ops::reshape_to(variance, features)?,
         ))
-    }
-
-    fn keep(&self, moving: &Weight, batch: &Tensor) -> Result<()> {
-        let batch = ops::stop_gradient(batch)?;
-        let kept = ops::multiply(moving, self.momentum)?;
-        let added = ops::multiply(&batch, 1.0 - self.momentum)?;
-        let next = ops::add(&kept, &added)?;
-        let dtype = moving.variable().map_or(next.dtype(), Variable::dtype);
-        moving.assign(&ops::cast(&next, dtype)?)
     }
 }
 
@@ -121,7 +120,16 @@ impl Layer for BatchNormalization {
             "moving_variance",
             [features],
             variance,
-        )
+        )?;
+        if self.renorm {
+            let clipping = self.renorm_clipping.clone().unwrap_or_default();
+            let first = [
+                &self.moving_mean_initializer,
+                &self.moving_variance_initializer,
+            ];
+            self.renormed.declare(features, &clipping, first, w)?;
+        }
+        Ok(())
     }
 
     fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
@@ -140,11 +148,9 @@ impl Layer for BatchNormalization {
         let (scale, shift) = if cx.is_training() && cx.is_trainable() {
             let axes: Axes = (0..x.rank()).filter(|&a| a != axis).collect();
             let (mean, variance) = self.batch_statistics(x, &axes)?;
-            self.keep(&self.moving_mean, &mean)?;
-            self.keep(&self.moving_variance, &variance)?;
-            self.scale_and_shift(&mean, &variance)?
+            self.train(&mean, &variance)?
         } else {
-            self.scale_and_shift(&self.moving_mean, &self.moving_variance)?
+            self.scale_and_shift(&self.moving_mean, &self.moving_variance, None)?
         };
         let scaled = ops::multiply(x, ops::reshape_to(scale, features.clone())?)?;
         let y = ops::add(&scaled, ops::reshape_to(shift, features)?)?;
@@ -153,17 +159,43 @@ impl Layer for BatchNormalization {
 }
 
 impl BatchNormalization {
-    /// `gamma / sqrt(variance + epsilon)`, and `beta - mean` times that.
+    /// Scale and shift by a batch's statistics, which the moving ones take up.
+    fn train(&self, mean: &Tensor, variance: &Tensor) -> Result<(Tensor, Tensor)> {
+        if !self.renorm {
+            keep(&self.moving_mean, self.momentum, mean)?;
+            keep(&self.moving_variance, self.momentum, variance)?;
+            return self.scale_and_shift(mean, variance, None);
+        }
+        let (renorm, epsilon) = (&self.renormed, self.epsilon);
+        let clipping = self.renorm_clipping.clone().unwrap_or_default();
+        let corrections = renorm.corrections(&clipping, epsilon, mean, variance)?;
+        keep(&self.moving_mean, self.momentum, mean)?;
+        let momenta = [self.momentum, self.renorm_momentum];
+        renorm.keep(&self.moving_variance, momenta, epsilon, mean, variance)?;
+        self.scale_and_shift(mean, variance, Some(corrections))
+    }
+
+    /// `gamma * r / sqrt(variance + epsilon)`, and `beta + gamma * d - mean` times that; `r` is 1 and `d` is 0 where nothing
+    /// is corrected.
     fn scale_and_shift(
         &self,
         mean: impl ops::Operand,
         variance: impl ops::Operand,
+        corrections: Option<(Tensor, Tensor)>,
     ) -> Result<(Tensor, Tensor)> {
-        let mut scale = ops::rsqrt(ops::add(variance, self.epsilon)?)?;
-        if self.scale {
-            scale = ops::multiply(&scale, &self.gamma)?;
+        let with_gamma = |x: Tensor| match self.scale {
+            true => ops::multiply(&x, &self.gamma),
+            false => Ok(x),
+        };
+        let (r, d) = corrections.unzip();
+        let mut scale = with_gamma(ops::rsqrt(ops::add(variance, self.epsilon)?)?)?;
+        if let Some(r) = r {
+            scale = ops::multiply(&scale, r)?;
         }
         let mut shift = ops::negative(ops::multiply(mean, &scale)?)?;
+        if let Some(d) = d {
+            shift = ops::add(&shift, with_gamma(d)?)?;
+        }
         if self.center {
             shift = ops::add(&shift, &self.beta)?;
         }
