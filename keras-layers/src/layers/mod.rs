@@ -4,7 +4,6 @@ mod activation;
 mod attention;
 mod convolution;
 mod core;
-mod locally_connected;
 mod merging;
 mod normalization;
 mod pooling;
@@ -16,13 +15,12 @@ pub use activation::{ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU};
 pub use attention::{AdditiveAttention, Attention, GroupedQueryAttention, MultiHeadAttention};
 pub use convolution::{
     Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, DepthwiseConv1D,
-    DepthwiseConv2D, SeparableConv1D, SeparableConv2D,
+    DepthwiseConv2D, LocallyConnected1D, LocallyConnected2D, SeparableConv1D, SeparableConv2D,
 };
 pub use core::{
     Activation, Dense, EinsumDense, Embedding, Identity, Input, InputLayer, Lambda, Masking,
     OutputShape, ReversibleEmbedding, Wrapper,
 };
-pub use locally_connected::{LocallyConnected1D, LocallyConnected2D};
 pub use merging::{Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract};
 pub use normalization::{
     BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization, RenormClipping,
@@ -63,7 +61,6 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     activation::TABLE,
     convolution::TABLE,
     attention::TABLE,
-    locally_connected::TABLE,
     merging::TABLE,
     normalization::TABLE,
     pooling::TABLE,

@@ -69,8 +69,9 @@ const fn integers(
 /// Sizes are distinct where they can be, so that exchanged axes show.
 #[rustfmt::skip]
 const EXAMPLES: &[Example] = &[
-    one("LocallyConnected1D", r#"{"filters": 2, "kernel_size": 2}"#, &[&[2, 4, 3]]),
-    one("LocallyConnected2D", r#"{"filters": 2, "kernel_size": 2}"#, &[&[2, 3, 4, 2]]),
+    one("LocallyConnected1D", r#"{"filters": 3, "kernel_size": 2, "strides": 2, "padding": "same", "implementation": 3}"#, &[&[2, 5, 4]]),
+    one("LocallyConnected2D", r#"{"filters": 3, "kernel_size": [2, 3], "data_format": "channels_first"}"#, &[&[2, 2, 4, 5]]),
+    one("LocallyConnected2D", r#"{"filters": 2, "kernel_size": 2, "implementation": 2, "activation": "tanh"}"#, &[&[2, 3, 4, 2]]),
 
     one("ConvLSTM1D", r#"{"filters": 2, "kernel_size": 2, "return_state": true}"#, &[&[2, 3, 4, 3]]),
     one("ConvLSTM2D", r#"{"filters": 2, "kernel_size": 2, "padding": "same"}"#, &[&[2, 2, 3, 3, 2]]),

@@ -1,5 +1,6 @@
 //! What real Keras computed, as scripts of `testdata/` wrote it: outputs, gradients, weights after training.
 
+mod locally_connected;
 mod renorm;
 
 use keras_autograd::GradientTape;
