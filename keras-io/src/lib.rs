@@ -21,6 +21,7 @@ mod limits;
 mod model;
 mod named;
 pub mod npz;
+mod protobuf;
 pub mod safetensors;
 #[cfg(feature = "hdf5")]
 mod weights;
