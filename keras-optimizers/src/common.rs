@@ -2,6 +2,7 @@ use keras_tensor::{Error, Result};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use crate::{LearningRate, UpdateRule};
 
@@ -10,7 +11,11 @@ use crate::{LearningRate, UpdateRule};
 /// A rule holds them in a field with `#[serde(flatten, deserialize_with = "Common::read::<Rule, _>")]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Common {
-    pub(crate) name: String,
+    /// The name that was given; an automatic one otherwise.
+    pub(crate) name: Option<String>,
+    /// What an automatic name begins with.
+    #[serde(skip)]
+    pub(crate) base: Cow<'static, str>,
     pub(crate) learning_rate: LearningRate,
     pub(crate) weight_decay: Option<f64>,
     pub(crate) clipnorm: Option<f64>,
@@ -24,10 +29,12 @@ pub struct Common {
 }
 
 impl Common {
-    /// A rule's default name (the class name in snake case) and learning rate; everything else is off.
-    pub fn new(name: &str, learning_rate: f64) -> Self {
+    /// What a rule's automatic names begin with (the class name in snake case) and its learning rate; everything else is
+    /// off.
+    pub fn new(name: &'static str, learning_rate: f64) -> Self {
         Common {
-            name: name.to_string(),
+            name: None,
+            base: name.into(),
             learning_rate: learning_rate.into(),
             weight_decay: None,
             clipnorm: None,
@@ -50,7 +57,10 @@ impl Common {
         R: UpdateRule + Default,
         D: Deserializer<'de>,
     {
-        read_over(R::default().common(), d)
+        let defaults = R::default();
+        let mut read: Common = read_over(defaults.common(), d)?;
+        read.base = defaults.common().base.clone();
+        Ok(read)
     }
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -123,9 +133,10 @@ where
 ///     .global_clipnorm(1.0);
 /// ```
 pub trait OptimizerExt: UpdateRule + Sized {
-    /// The name, which the paths of the state variables begin with; default: the class name in snake case.
+    /// The name, which the paths of the state variables begin with; default: the class name in snake case, counted:
+    /// `adam`, `adam_1`.
     fn name(mut self, name: impl Into<String>) -> Self {
-        self.common_mut().name = name.into();
+        self.common_mut().name = Some(name.into());
         self
     }
 

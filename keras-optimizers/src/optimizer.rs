@@ -2,7 +2,7 @@ mod apply;
 #[cfg(test)]
 mod tests;
 
-use keras_tensor::{Error, Result, Tensor, Variable, ops};
+use keras_tensor::{Error, Result, Tensor, Variable, names, ops};
 use serde_json::Value;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -61,6 +61,7 @@ impl Undecayed {
 /// What the name and the arguments say, once they are known to be right.
 struct Resolved {
     rule: Arc<dyn UpdateRule>,
+    name: String,
     rate: Rate,
 }
 
@@ -121,26 +122,33 @@ impl Optimizer {
             scaling.check()?;
         }
         let rate = match &common.learning_rate {
-            LearningRate::Value(rate) => Rate::Variable(own_variable(
-                &common.name,
-                "learning_rate",
-                Tensor::scalar(*rate as f32),
-            )),
+            LearningRate::Value(rate) => {
+                let rate = Tensor::scalar(*rate as f32);
+                Rate::Variable(own_variable("optimizer", "learning_rate", rate))
+            }
             LearningRate::Schedule(setting) => {
                 let schedule = setting.resolve()?;
                 schedule.check()?;
                 Rate::Schedule(schedule)
             }
         };
-        let path = format!("{}/iteration", common.name);
         let resolved = self.inner.resolved.get_or_init(|| {
-            self.inner.iterations.set_path(path);
-            Resolved { rule, rate }
+            let name = common.name.clone();
+            let name = name.unwrap_or_else(|| names::auto_name(&common.base));
+            self.inner.iterations.set_path(format!("{name}/iteration"));
+            if let Rate::Variable(rate) = &rate {
+                rate.set_path(format!("{name}/learning_rate"));
+            }
+            Resolved {
+                rule: rule.clone(),
+                name,
+                rate,
+            }
         });
         Ok(resolved)
     }
 
-    /// The name: `adam`.
+    /// The name: `adam`. Where none was given, it is counted when the optimizer is first used or compiled with: `adam_1`.
     ///
     /// # Errors
     /// What [`Optimizer::resolve`] finds.
@@ -148,7 +156,7 @@ impl Optimizer {
         let resolved = self.resolved()?;
         Ok(match &self.scaling {
             Some(scaling) => scaling.name(),
-            None => &resolved.rule.common().name,
+            None => &resolved.name,
         })
     }
 
@@ -268,7 +276,7 @@ impl Optimizer {
         let resolved = self.resolved()?;
         let mut state = self.state();
         if state.is_none() {
-            let own = &resolved.rule.common().name;
+            let own = &resolved.name;
             let path = match &self.scaling {
                 Some(scaling) => format!("{}/{own}", scaling.name()),
                 None => own.clone(),
@@ -334,6 +342,7 @@ impl Optimizer {
     pub fn to_json(&self) -> Result<Value> {
         let resolved = self.resolved()?;
         let mut json = self.inner.setting.to_json()?;
+        json["config"]["name"] = resolved.name.as_str().into();
         if let Rate::Variable(rate) = &resolved.rate {
             json["config"]["learning_rate"] = rate.value()?.item()?.into();
         }

@@ -30,7 +30,7 @@ impl State {
         for weight in weights {
             if !weight.dtype().is_float() {
                 return Err(Error::dtype(
-                    format!("optimizer `{}`, weight `{}`", common.name, weight.path()),
+                    format!("optimizer `{path}`, weight `{}`", weight.path()),
                     weight.dtype(),
                     "a weight of a float dtype; make this one non-trainable",
                 ));

@@ -186,6 +186,7 @@ fn arguments_out_of_range_are_errors() {
 fn what_a_config_lacks_is_the_default_of_its_class() {
     let lacking = serde_json::json!({"class_name": "AdamW", "config": {"epsilon": 0.5}});
     let config = Optimizer::from_json(&lacking).unwrap().config().unwrap();
+    keras_tensor::names::clear_session();
     let wanted = Optimizer::from(AdamW::new().epsilon(0.5)).config().unwrap();
     assert_eq!(config, wanted);
     assert_eq!(config["weight_decay"], 0.004);
@@ -208,4 +209,20 @@ fn weights_can_be_left_out_of_weight_decay() {
     let message = optimizer.exclude_from_weight_decay(&[], &["kernel"]);
     let message = message.unwrap_err().to_string();
     assert!(message.contains("before the first step"), "{message}");
+}
+
+#[test]
+fn names_are_counted_as_in_keras() {
+    keras_tensor::names::clear_session();
+    let name = |o: Optimizer| o.name().unwrap().to_string();
+    assert_eq!(name("adam".into()), "adam");
+    assert_eq!(name(Adam::new().into()), "adam_1");
+    assert_eq!(name(AdamW::new().into()), "adam_w");
+    assert_eq!(name("adamw".into()), "adam_w_1");
+    assert_eq!(name(Adam::new().name("mine").into()), "mine");
+    let second = Optimizer::from("adam");
+    assert_eq!(second.config().unwrap()["name"], "adam_2");
+    assert_eq!(second.variables()[1].path(), "adam_2/learning_rate");
+    let read = Optimizer::from_json(&second.to_json().unwrap()).unwrap();
+    assert_eq!(name(read), "adam_2");
 }

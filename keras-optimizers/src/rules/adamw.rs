@@ -13,16 +13,21 @@ pub struct AdamW {
     adam: Adam,
 }
 
+/// What automatic names begin with.
+const BASE: &str = "adam_w";
+
 /// What a config lacks is as in [`AdamW`] and not as in [`Adam`].
 fn read_adam<'de, D: Deserializer<'de>>(d: D) -> Result<Adam, D::Error> {
-    read_over(&AdamW::default().adam, d)
+    let mut adam: Adam = read_over(&AdamW::default().adam, d)?;
+    adam.common_mut().base = BASE.into();
+    Ok(adam)
 }
 
 impl Default for AdamW {
     fn default() -> Self {
-        AdamW {
-            adam: Adam::new().name("adam_w").weight_decay(0.004),
-        }
+        let mut adam = Adam::new().weight_decay(0.004);
+        adam.common_mut().base = BASE.into();
+        AdamW { adam }
     }
 }
 

@@ -196,6 +196,7 @@ fn states_have_keras_s_names_and_order() {
         );
     }
     for (name, arguments, owner, state) in cases {
+        keras_tensor::names::clear_session();
         let mut wanted = vec![
             format!("{owner}/iteration"),
             format!("{owner}/learning_rate"),

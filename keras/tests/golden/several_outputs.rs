@@ -23,6 +23,7 @@ fn arrays(json: &Value) -> Vec<Tensor> {
 }
 
 fn network(kind: &str) -> Model {
+    keras::utils::clear_session();
     let (a, b) = (Input::new([3]).name("a"), Input::new([2]).name("b"));
     let (a, b) = (a.symbolic(), b.symbolic());
     let policy = if kind == "mixed" {
