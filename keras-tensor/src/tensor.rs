@@ -110,10 +110,22 @@ impl Tensor {
         shape: Shape,
         fill: impl FnOnce(&mut [T]),
     ) -> Result<Self> {
+        Self::try_build(dtype, shape, |memory| {
+            fill(memory);
+            Ok(())
+        })
+    }
+
+    /// [`Tensor::build`] where `fill` can fail.
+    pub(crate) fn try_build<T: Element>(
+        dtype: DType,
+        shape: Shape,
+        fill: impl FnOnce(&mut [T]) -> Result<()>,
+    ) -> Result<Self> {
         debug_assert_eq!(dtype.size(), size_of::<T>());
         let (mut buffer, size) = Self::allocate(dtype, &shape)?;
         let memory = Arc::get_mut(&mut buffer).expect("a taken buffer has one holder");
-        fill(&mut memory.as_mut_slice::<T>()[..size]);
+        fill(&mut memory.as_mut_slice::<T>()[..size])?;
         Ok(Self::from_buffer(dtype, shape, buffer))
     }
 

@@ -1,8 +1,10 @@
 //! Work shared among threads. The size alone decides where it is cut, so results never depend on the number of threads.
 
 use rayon::prelude::*;
+use std::sync::OnceLock;
 
 use super::simd::{Loop, vectorized};
+use crate::Result;
 
 /// Elements from which element-wise work is shared; also the size of a share.
 pub(super) const SHARE: usize = 1 << 15;
@@ -21,6 +23,22 @@ pub(super) fn for_shares<T: Send>(
     out.par_chunks_mut(share)
         .enumerate()
         .for_each(|(i, out)| work(i * share, out));
+}
+
+/// [`for_shares`] of work that can fail: an error that a share gave.
+pub(super) fn try_for_shares<T: Send>(
+    out: &mut [T],
+    share: usize,
+    work: &(dyn Fn(usize, &mut [T]) -> Result<()> + Sync),
+) -> Result<()> {
+    let failed = OnceLock::new();
+    for_shares(out, share, &|start, out| {
+        if let Err(e) = work(start, out) {
+            // Of several errors, any one will do.
+            let _ = failed.set(e);
+        }
+    });
+    failed.into_inner().map_or(Ok(()), Err)
 }
 
 /// [`for_shares`] of [`SHARE`] elements, with the same part of an input beside each.

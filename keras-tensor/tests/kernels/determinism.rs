@@ -1,6 +1,7 @@
 //! The same bits at any number of threads.
 
 use keras_tensor::op::Fold;
+use keras_tensor::ops::Padding;
 use keras_tensor::random::Philox;
 use keras_tensor::{DType, Result, Tensor, ops};
 
@@ -31,11 +32,22 @@ fn large_results_do_not_depend_on_threads() {
     let long = noise(&[3, 100_003], 3);
     let other = noise(&[3, 100_003], 4);
     let bias = noise(&[203], 5);
+    // Windows of a sample that are laid out in several parts.
+    let (image, window) = (noise(&[2, 150, 90, 8], 7), noise(&[3, 3, 8, 5], 8));
     let work = || {
         let product = ops::matmul(&a, &b)?;
         let batched = ops::matmul(ops::reshape(&a, &[7, 43, 257])?, &b)?;
         let dense = ops::dense(&a, &b, Some(&bias), keras_tensor::op::Fused::Tanh)?;
         Ok(vec![
+            ops::conv(&image, &window, &[1, 1], Padding::Same, &[1, 1], 1)?,
+            ops::conv_transpose(
+                noise(&[2, 75, 45, 5], 9),
+                &window,
+                &[150, 90],
+                &[2, 2],
+                Padding::Same,
+                &[1, 1],
+            )?,
             ops::matmul_transposed(&product, &b, false, true)?,
             ops::matmul_transposed(&a, &a, true, false)?,
             product,

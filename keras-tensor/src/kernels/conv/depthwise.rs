@@ -31,8 +31,9 @@ impl Work {
     /// Visits every pair of a place and a tap in it: `visit(row of the output, row of the kernel, row of the input)`, as
     /// offsets of their first elements.
     fn for_each_tap(&self, mut visit: impl FnMut(usize, usize, usize)) {
-        self.geometry
-            .for_each_run(|place, tap, count, first, step| {
+        self.geometry.for_each_run(
+            0..self.geometry.count(),
+            |place, tap, count, first, step| {
                 for i in 0..count {
                     visit(
                         place * self.filters,
@@ -40,7 +41,8 @@ impl Work {
                         (first + i * step) * self.channels,
                     );
                 }
-            });
+            },
+        );
     }
 }
 

@@ -88,33 +88,27 @@ impl Geometry {
         (first..end, start)
     }
 
-    /// Visits, for every place of the window in order, the runs of taps along the last axis that lie inside of the input:
+    /// Visits, for some places of the window in order, the runs of taps along the last axis that lie inside of the input:
     /// `visit(place, first tap, count, first element, elements from tap to tap)`.
-    pub(super) fn for_each_run(&self, visit: impl FnMut(usize, usize, usize, usize, usize)) {
-        self.for_each_run_of(0..self.count(), visit);
-    }
-
-    /// [`Geometry::for_each_run`] for some of the places.
-    pub(super) fn for_each_run_of(
+    pub(super) fn for_each_run(
         &self,
         places: Range<usize>,
         mut visit: impl FnMut(usize, usize, usize, usize, usize),
     ) {
         let [_, rows, columns] = self.sizes;
-        let [_, along_b, along_c] = self.places;
+        let [_, high, wide] = self.places;
+        let at = |start: isize, axis: usize, tap: usize| {
+            (start + (tap * self.dilation[axis]) as isize) as usize
+        };
         let mut place = places.start;
         while place < places.end {
-            // The rest of one line of places.
-            let c = place % along_c;
-            let line = place / along_c;
-            let (taps_a, start_a) = self.inside(0, line / along_b);
-            let (taps_b, start_b) = self.inside(1, line % along_b);
-            for c in c..along_c.min(c + places.end - place) {
+            // Places along the last axis share their taps along the others.
+            let (line, from) = (place / wide, place % wide);
+            let (taps_a, start_a) = self.inside(0, line / high);
+            let (taps_b, start_b) = self.inside(1, line % high);
+            for c in from..wide.min(from + places.end - place) {
                 let (taps_c, start_c) = self.inside(2, c);
                 if !taps_c.is_empty() {
-                    let at = |start: isize, axis: usize, tap: usize| {
-                        (start + (tap * self.dilation[axis]) as isize) as usize
-                    };
                     for ta in taps_a.clone() {
                         for tb in taps_b.clone() {
                             let row = at(start_a, 0, ta) * rows + at(start_b, 1, tb);

@@ -8,13 +8,16 @@ use geometry::Geometry;
 pub(super) use pool::pool;
 
 use super::matmul::{Output, Product, View, shared_product};
-use super::shares::for_shares;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::shares::try_for_shares;
 use super::{elements, with_float};
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Held};
 use crate::op::{Conv, ConvPart};
 use crate::{Element, Result, Shape, Tensor};
 
-/// Elements of the matrix of windows that are laid out at a time, if one row is not longer.
+/// Elements of the matrix of windows that are laid out at a time.
 const WINDOWS: usize = 1 << 18;
 
 /// Everything about one convolution that its parts share.
@@ -52,28 +55,30 @@ impl Work {
         self.geometry.window() * (self.channels / self.groups)
     }
 
-    /// How many samples a thread takes at a time; the shape alone decides.
+    /// How many samples' windows a share of the work takes; the shape alone decides.
     fn samples_at_once(&self) -> usize {
-        let rows = self.geometry.count().max(1);
-        (WINDOWS / (rows * self.depth()).max(1)).clamp(1, self.batch.max(1))
+        let of_sample = self.geometry.count().saturating_mul(self.depth());
+        (WINDOWS / of_sample.max(1)).clamp(1, self.batch.max(1))
     }
 
-    /// How many windows are laid out at a time; a sample of many does not need them all.
-    fn windows_at_once(&self) -> usize {
-        let all = self.samples_at_once() * self.geometry.count();
-        (WINDOWS / self.depth().max(1)).clamp(1, all.max(1))
-    }
-
-    /// Calls `work(first row, rows, room for their windows)` for all rows of some samples, tile by tile.
-    fn for_tiles<T: Element>(&self, samples: usize, mut work: impl FnMut(usize, usize, &mut [T])) {
-        let (all, at_once) = (samples * self.geometry.count(), self.windows_at_once());
-        let size = at_once * self.depth() * size_of::<T>();
-        let mut room = Buffer::take(size).expect("a tile is a few megabytes at most");
-        let room = std::sync::Arc::get_mut(&mut room).expect("nobody else has it");
-        for first in (0..all).step_by(at_once) {
-            let rows = at_once.min(all - first);
-            work(first, rows, elements::<T>(room, rows * self.depth()));
+    /// How many rows of the matrix of windows are laid out at a time: those of whole samples, or a part of a sample's.
+    fn rows_at_once(&self) -> usize {
+        let (of_sample, depth) = (self.geometry.count(), self.depth().max(1));
+        match (WINDOWS / depth).max(1) {
+            rows if rows < of_sample => rows,
+            _ => self.samples_at_once() * of_sample,
         }
+    }
+
+    /// The parts of some rows by sample: the sample, the places of the window in it, and the first one's row.
+    fn by_sample(&self, rows: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>, usize)> {
+        let of_sample = self.geometry.count();
+        (rows.start / of_sample..rows.end.div_ceil(of_sample)).map(move |sample| {
+            let first = sample * of_sample;
+            let here = rows.start.max(first)..rows.end.min(first + of_sample);
+            let places = here.start - first..here.end - first;
+            (sample, places, here.start - rows.start)
+        })
     }
 
     /// The kernel of one group, `[depth, filters of the group]`.
@@ -82,148 +87,165 @@ impl Work {
         View::new(&kernel[first..], self.filters, swap)
     }
 
-    /// Visits the runs of some rows, which are the places of one sample after those of the other:
-    /// `visit(row, tap, count, first element, elements from tap to tap)`.
-    fn for_each_run(
+    /// Some windows of one group as rows.
+    fn lay_out<T: Copy + Default>(
         &self,
-        first: usize,
-        rows: usize,
-        mut visit: impl FnMut(usize, usize, usize, usize, usize),
+        x: &[T],
+        rows: Range<usize>,
+        group: usize,
+        windows: &mut [T],
     ) {
-        let (count, size) = (self.geometry.count(), self.geometry.size());
-        let mut row = first;
-        while row < first + rows {
-            let (sample, place) = (row / count, row % count);
-            let end = count.min(place + first + rows - row);
-            let places = place..end;
+        let (of_group, depth) = (self.channels / self.groups, self.depth());
+        windows.fill(T::default());
+        for (sample, places, row) in self.by_sample(rows) {
+            let x = &x[sample * self.sample().0..];
+            let begin = places.start;
             self.geometry
-                .for_each_run_of(places, |place, tap, taps, element, step| {
-                    let row = sample * count + place - first;
-                    visit(row, tap, taps, sample * size + element, step);
+                .for_each_run(places, |place, tap, count, first, step| {
+                    let row = &mut windows[(row + place - begin) * depth + tap * of_group..];
+                    if step == 1 && self.groups == 1 {
+                        let run = count * of_group;
+                        row[..run].copy_from_slice(&x[first * of_group..][..run]);
+                        return;
+                    }
+                    for (i, out) in row.chunks_exact_mut(of_group).take(count).enumerate() {
+                        let from = (first + i * step) * self.channels + group * of_group;
+                        out.copy_from_slice(&x[from..from + of_group]);
+                    }
                 });
-            row += end - place;
         }
     }
 
-    /// Windows of one group as rows.
-    fn lay_out<T: Copy + Default>(&self, x: &[T], group: usize, first: usize, windows: &mut [T]) {
+    /// The reverse of [`Work::lay_out`]: adds rows to the elements that they came from.
+    fn add_back<T: Product>(&self, windows: &[T], rows: Range<usize>, group: usize, x: &mut [T]) {
         let (of_group, depth) = (self.channels / self.groups, self.depth());
-        windows.fill(T::default());
-        self.for_each_run(
-            first,
-            windows.len() / depth,
-            |row, tap, count, element, step| {
-                let row = &mut windows[row * depth + tap * of_group..];
-                if step == 1 && self.groups == 1 {
-                    let run = count * of_group;
-                    row[..run].copy_from_slice(&x[element * of_group..][..run]);
-                    return;
-                }
-                for (i, out) in row.chunks_exact_mut(of_group).take(count).enumerate() {
-                    let from = (element + i * step) * self.channels + group * of_group;
-                    out.copy_from_slice(&x[from..from + of_group]);
-                }
-            },
-        );
+        for (sample, places, row) in self.by_sample(rows) {
+            let x = &mut x[sample * self.sample().0..];
+            let begin = places.start;
+            self.geometry
+                .for_each_run(places, |place, tap, count, first, step| {
+                    let row = &windows[(row + place - begin) * depth + tap * of_group..];
+                    for (i, row) in row.chunks_exact(of_group).take(count).enumerate() {
+                        let to = (first + i * step) * self.channels + group * of_group;
+                        for (x, &v) in x[to..to + of_group].iter_mut().zip(row) {
+                            *x = x.add(v);
+                        }
+                    }
+                });
+        }
     }
 
-    /// The reverse of [`Work::lay_out`]: adds rows to the elements that they came from.
-    fn add_back<T: Product>(&self, windows: &[T], group: usize, first: usize, x: &mut [T]) {
-        let (of_group, depth) = (self.channels / self.groups, self.depth());
-        self.for_each_run(
-            first,
-            windows.len() / depth,
-            |row, tap, count, element, step| {
-                let row = &windows[row * depth + tap * of_group..];
-                for (i, row) in row.chunks_exact(of_group).take(count).enumerate() {
-                    let to = (element + i * step) * self.channels + group * of_group;
-                    for (x, &v) in x[to..to + of_group].iter_mut().zip(row) {
-                        *x = x.add(v);
+    /// `work` with room for so many rows of the matrix of windows.
+    fn with_room<T: Element>(&self, rows: usize, work: impl FnOnce(&mut [T])) -> Result<()> {
+        let size = rows * self.depth();
+        let mut room = Buffer::take(size * size_of::<T>())?;
+        let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
+        work(elements(memory, size));
+        // Kept for the next one.
+        drop(Held::new(room));
+        Ok(())
+    }
+
+    fn output<T: Product + Element + Default>(
+        &self,
+        x: &[T],
+        kernel: &[T],
+        y: &mut [T],
+    ) -> Result<()> {
+        let (depth, share) = (self.depth(), self.rows_at_once() * self.filters);
+        try_for_shares(y, share, &|start, y| {
+            let (first, count) = (start / self.filters, y.len() / self.filters);
+            let rows = first..first + count;
+            if self.groups == 1 && self.geometry.is_pointwise() {
+                let x = View::new(&x[first * self.channels..], self.channels, false);
+                let dims = (count, self.channels, self.filters);
+                shared_product(dims, y, x, self.kernel(kernel, 0, false), false);
+                return Ok(());
+            }
+            self.with_room(count, |windows| {
+                if self.groups == 1 {
+                    self.lay_out(x, rows, 0, windows);
+                    let windows = View::new(windows, depth, false);
+                    let dims = (count, depth, self.filters);
+                    return shared_product(dims, y, windows, self.kernel(kernel, 0, false), false);
+                }
+                let mut rest = Output::new(y, self.filters);
+                for group in 0..self.groups {
+                    self.lay_out(x, rows.clone(), group, windows);
+                    let (out, after) = rest.split_columns(self.filters / self.groups);
+                    rest = after;
+                    let windows = View::new(windows, depth, false);
+                    let kernel = self.kernel(kernel, group, false);
+                    T::product(depth, out, windows, kernel, false);
+                }
+            })
+        })
+    }
+
+    fn input<T: Product + Element + Default>(
+        &self,
+        g: &[T],
+        kernel: &[T],
+        x: &mut [T],
+    ) -> Result<()> {
+        let ((to, from), depth) = (self.sample(), self.depth());
+        let share = self.samples_at_once() * to;
+        try_for_shares(x, share, &|start, x| {
+            let g = &g[start / to * from..];
+            x.fill(T::ZERO);
+            let all = x.len() / to * self.geometry.count();
+            let at_once = self.rows_at_once().min(all);
+            self.with_room(at_once, |windows| {
+                for first in (0..all).step_by(at_once) {
+                    let count = at_once.min(all - first);
+                    let windows = &mut windows[..count * depth];
+                    for group in 0..self.groups {
+                        let of_group = self.filters / self.groups;
+                        let g = &g[first * self.filters + group * of_group..];
+                        let g = View::new(g, self.filters, false);
+                        let kernel = self.kernel(kernel, group, true);
+                        shared_product((count, of_group, depth), windows, g, kernel, false);
+                        self.add_back(windows, first..first + count, group, x);
                     }
                 }
-            },
-        );
+            })
+        })
     }
 
-    fn output<T: Product + Default>(&self, x: &[T], kernel: &[T], y: &mut [T]) {
-        let (from, to) = self.sample();
-        for_shares(y, self.samples_at_once() * to, &|start, y| {
-            let samples = y.len() / to;
-            let x = &x[start / to * from..][..samples * from];
-            if self.groups == 1 && self.geometry.is_pointwise() {
-                let rows = samples * self.geometry.count();
-                let x = View::new(x, self.channels, false);
-                let dims = (rows, self.channels, self.filters);
-                return shared_product(dims, y, x, self.kernel(kernel, 0, false), false);
-            }
-            self.for_tiles(samples, |first, rows, windows| {
-                let y = &mut y[first * self.filters..][..rows * self.filters];
-                if self.groups == 1 {
-                    self.lay_out(x, 0, first, windows);
-                    let dims = (rows, self.depth(), self.filters);
-                    let windows = View::new(windows, self.depth(), false);
-                    let kernel = self.kernel(kernel, 0, false);
-                    return shared_product(dims, y, windows, kernel, false);
-                }
-                let mut rest = Some(Output::new(y, self.filters));
-                for group in 0..self.groups {
-                    self.lay_out(x, group, first, windows);
-                    let out = self.next_columns(&mut rest);
-                    let windows = View::new(windows, self.depth(), false);
-                    let kernel = self.kernel(kernel, group, false);
-                    T::product(self.depth(), out, windows, kernel, false);
-                }
-            });
-        });
-    }
-
-    /// The columns of the next group.
-    fn next_columns<'a, T>(&self, rest: &mut Option<Output<'a, T>>) -> Output<'a, T> {
-        let all = rest.take().expect("an output for each group");
-        let (out, after) = all.split_columns(self.filters / self.groups);
-        *rest = Some(after);
-        out
-    }
-
-    fn input<T: Product + Default>(&self, g: &[T], kernel: &[T], x: &mut [T]) {
-        let (to, from) = self.sample();
-        for_shares(x, self.samples_at_once() * to, &|start, x| {
-            let samples = x.len() / to;
-            let g = &g[start / to * from..][..samples * from];
-            x.fill(T::ZERO);
-            self.for_tiles(samples, |first, rows, windows| {
-                for group in 0..self.groups {
-                    let of_group = self.filters / self.groups;
-                    let g = &g[first * self.filters + group * of_group..];
-                    let g = View::new(g, self.filters, false);
-                    let kernel = self.kernel(kernel, group, true);
-                    shared_product((rows, of_group, self.depth()), windows, g, kernel, false);
-                    self.add_back(windows, group, first, x);
-                }
-            });
-        });
-    }
-
-    fn kernel_gradient<T: Product + Default>(&self, x: &[T], g: &[T], kernel: &mut [T]) {
+    fn kernel_gradient<T: Product + Element + Default>(
+        &self,
+        x: &[T],
+        g: &[T],
+        kernel: &mut [T],
+    ) -> Result<()> {
+        let (depth, all) = (self.depth(), self.batch * self.geometry.count());
+        let at_once = self.rows_at_once().min(all);
         kernel.fill(T::ZERO);
-        self.for_tiles(self.batch, |first, rows, windows| {
-            let g = &g[first * self.filters..][..rows * self.filters];
-            if self.groups == 1 {
-                self.lay_out(x, 0, first, windows);
-                let windows = View::new(windows, self.depth(), true);
-                let g = View::new(g, self.filters, false);
-                let dims = (self.depth(), rows, self.filters);
-                return shared_product(dims, kernel, windows, g, true);
+        self.with_room(at_once, |windows| {
+            for first in (0..all).step_by(at_once) {
+                let count = at_once.min(all - first);
+                let (rows, windows) = (first..first + count, &mut windows[..count * depth]);
+                let g = &g[first * self.filters..];
+                if self.groups == 1 {
+                    self.lay_out(x, rows, 0, windows);
+                    let windows = View::new(windows, depth, true);
+                    let dims = (depth, count, self.filters);
+                    let g = View::new(g, self.filters, false);
+                    shared_product(dims, kernel, windows, g, true);
+                    continue;
+                }
+                let mut rest = Output::new(kernel, self.filters);
+                for group in 0..self.groups {
+                    self.lay_out(x, rows.clone(), group, windows);
+                    let windows = View::new(windows, depth, true);
+                    let of_group = self.filters / self.groups;
+                    let g = View::new(&g[group * of_group..], self.filters, false);
+                    let (out, after) = rest.split_columns(of_group);
+                    rest = after;
+                    T::product(count, out, windows, g, true);
+                }
             }
-            let mut rest = Some(Output::new(kernel, self.filters));
-            for group in 0..self.groups {
-                self.lay_out(x, group, first, windows);
-                let windows = View::new(windows, self.depth(), true);
-                let of_group = self.filters / self.groups;
-                let g = View::new(&g[group * of_group..], self.filters, false);
-                T::product(rows, self.next_columns(&mut rest), windows, g, true);
-            }
-        });
+        })
     }
 }
 
@@ -242,20 +264,23 @@ pub(super) fn conv(conv: &Conv, a: &Tensor, b: &Tensor, shape: Shape) -> Result<
     let dtype = a.dtype();
     with_float!(dtype, T => {
         let (a, b) = (a.raw::<T>(), b.raw::<T>());
-        Tensor::build(dtype, shape, |out: &mut [T]| {
-            if out.is_empty() {
-                return;
+        Tensor::try_build(dtype, shape, |out: &mut [T]| {
+            if a.is_empty() || b.is_empty() || out.is_empty() {
+                out.fill(0.0);
+                return Ok(());
             }
-            if a.is_empty() || b.is_empty() {
-                return out.fill(0.0);
+            if is_depthwise(&work) {
+                match conv.part {
+                    ConvPart::Output => depthwise::output(&work, a, b, out),
+                    ConvPart::Input => depthwise::input(&work, a, b, out),
+                    ConvPart::Kernel => depthwise::kernel_gradient(&work, a, b, out),
+                }
+                return Ok(());
             }
-            match (conv.part, is_depthwise(&work)) {
-                (ConvPart::Output, false) => work.output(a, b, out),
-                (ConvPart::Input, false) => work.input(a, b, out),
-                (ConvPart::Kernel, false) => work.kernel_gradient(a, b, out),
-                (ConvPart::Output, true) => depthwise::output(&work, a, b, out),
-                (ConvPart::Input, true) => depthwise::input(&work, a, b, out),
-                (ConvPart::Kernel, true) => depthwise::kernel_gradient(&work, a, b, out),
+            match conv.part {
+                ConvPart::Output => work.output(a, b, out),
+                ConvPart::Input => work.input(a, b, out),
+                ConvPart::Kernel => work.kernel_gradient(a, b, out),
             }
         })
     })

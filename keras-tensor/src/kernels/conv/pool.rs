@@ -54,9 +54,10 @@ impl Work {
 
     /// Visits every place and every element of its window: `visit(place, element)`.
     fn for_each(&self, mut visit: impl FnMut(usize, usize)) {
-        self.geometry.for_each_run(|place, _, count, first, step| {
-            (0..count).for_each(|i| visit(place, first + i * step));
-        });
+        self.geometry
+            .for_each_run(0..self.geometry.count(), |place, _, count, first, step| {
+                (0..count).for_each(|i| visit(place, first + i * step));
+            });
     }
 
     /// One through the number of elements in each window.
