@@ -9,8 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::constraints::{Constrain, Constraint};
 use crate::initializers::Initializer;
+use crate::lora::Adaptable;
 use crate::regularizers::{Regularize, Regularizer};
-use crate::{DTypePolicy, Gauge, LayerRef, dtype_policy, names};
+use crate::{Adapter, DTypePolicy, Gauge, LayerRef, Lora, dtype_policy, names};
 
 /// A place in a layer that [`Weights::add`] fills with a variable. Clones are empty.
 #[derive(Default)]
@@ -19,6 +20,7 @@ pub struct Weight(OnceLock<Slot>);
 struct Slot {
     variable: Variable,
     autocast: bool,
+    adaptable: Option<Adaptable>,
 }
 
 impl Weight {
@@ -65,6 +67,10 @@ impl Operand for Weight {
     fn tensor(&self) -> Result<Cow<'_, Tensor>> {
         let slot = self.built()?;
         let value = slot.variable.value()?;
+        let value = match slot.adaptable.as_ref().and_then(Adaptable::adapter) {
+            Some(adapter) => adapter.added_to(value)?,
+            None => value,
+        };
         Ok(Cow::Owned(if slot.autocast {
             dtype_policy::as_read(value)?
         } else {
@@ -106,6 +112,8 @@ pub struct Declare {
     autocast: bool,
     regularizer: Option<Regularizer>,
     constraint: Option<Constraint>,
+    adapts: bool,
+    lora: Option<Lora>,
 }
 
 impl Declare {
@@ -117,6 +125,8 @@ impl Declare {
             autocast: true,
             regularizer: None,
             constraint: None,
+            adapts: false,
+            lora: None,
         }
     }
 
@@ -127,11 +137,9 @@ impl Declare {
         constraint: &Option<Constraint>,
     ) -> Self {
         Declare {
-            initializer: initializer.clone(),
-            trainable: true,
-            autocast: true,
             regularizer: regularizer.clone(),
             constraint: constraint.clone(),
+            ..Declare::new(initializer.clone())
         }
     }
 
@@ -144,6 +152,13 @@ impl Declare {
     /// Whether a layer that computes in another dtype reads it in that one; so it is unless said otherwise.
     pub fn autocast(mut self, autocast: bool) -> Self {
         self.autocast = autocast;
+        self
+    }
+
+    /// A kernel that [`LayerRef::enable_lora`] can adapt, and does at once where the layer's config has a rank.
+    pub fn adaptable(mut self, rank: Option<usize>, alpha: Option<f64>) -> Self {
+        self.adapts = true;
+        self.lora = rank.map(|rank| Lora::new(rank).alpha(alpha));
         self
     }
 }
@@ -185,6 +200,8 @@ pub struct Weights {
     pub(crate) metrics: Vec<Arc<dyn Gauge>>,
     /// Weights of held layers that stand in this layer's place in lists.
     pub(crate) adopted: Vec<Variable>,
+    /// The kernel that an adapter can be added to, and the adapter that the config asks for.
+    pub(crate) adaptable: Option<(Adaptable, Option<Lora>)>,
     policy: DTypePolicy,
 }
 
@@ -197,14 +214,26 @@ impl Weights {
             places: Vec::new(),
             metrics: Vec::new(),
             adopted: Vec::new(),
+            adaptable: None,
             policy,
         }
+    }
+
+    /// What is added to a kernel, if anything is.
+    pub(crate) fn adapter(&self) -> Option<&Adapter> {
+        self.adaptable.as_ref()?.0.adapter()
+    }
+
+    /// The layer's own weights with what governs them.
+    pub(crate) fn infos(&self) -> impl Iterator<Item = &WeightInfo> {
+        let adapters = self.adapter().map_or(&[][..], Adapter::infos);
+        self.weights.iter().chain(adapters)
     }
 
     /// The layer's own weights and those that it adopted, the trainable ones first.
     pub(crate) fn listed(&self) -> impl Iterator<Item = &Variable> {
         let all = || {
-            let own = self.weights.iter().map(|w| &w.variable);
+            let own = self.infos().map(|w| &w.variable);
             self.adopted.iter().chain(own)
         };
         let frozen = all().filter(|v| !v.declared_trainable());
@@ -242,9 +271,16 @@ impl Weights {
         });
         variable.set_trainable(how.trainable);
         variable.set_path(names::path(name));
-        let filled = Slot {
+        let info = WeightInfo {
             variable: variable.clone(),
+            regularizer: how.regularizer.map(|r| r.resolve()).transpose()?,
+            constraint: how.constraint.map(|c| c.resolve()).transpose()?,
+        };
+        let adaptable = how.adapts.then(|| Adaptable::new(&info));
+        let filled = Slot {
+            variable,
             autocast: how.autocast,
+            adaptable: adaptable.clone(),
         };
         slot.0.set(filled).map_err(|_| {
             Error::argument(
@@ -253,11 +289,10 @@ impl Weights {
                 "a slot of its own for each weight",
             )
         })?;
-        self.weights.push(WeightInfo {
-            variable,
-            regularizer: how.regularizer.map(|r| r.resolve()).transpose()?,
-            constraint: how.constraint.map(|c| c.resolve()).transpose()?,
-        });
+        self.weights.push(info);
+        if let Some(adaptable) = adaptable {
+            self.adaptable = Some((adaptable, how.lora));
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use keras_layers::LayerRef;
 use keras_tensor::{Error, Result, Tensor, Variable, ops};
 
-use super::walk::{Seen, children};
+use super::walk::{Seen, children, stored};
 use crate::hdf5::{Dataset, Group};
 use crate::limits::format_error;
 
@@ -110,7 +110,12 @@ fn read_new(
     plan: &mut Plan,
     seen: &mut Seen,
 ) -> Result<()> {
-    let outcome = read_variables(layer.name(), &layer.own_weights(), from, path, plan);
+    let mut outcome = read_variables(layer.name(), &stored(layer), from, path, plan);
+    if let (Ok(()), Some(adapter)) = (&outcome, layer.adapter()) {
+        // The kernel has what was added to it.
+        let zero = |m: &Variable| plan.put(m, ops::zeros(m.shape().clone(), m.dtype())?);
+        outcome = adapter.matrices().into_iter().try_for_each(zero);
+    }
     plan.skip(outcome.map_err(|e| in_layer(layer, e)))?;
     // Keras 2 stored the states of metrics, which Keras 3 starts anew.
     let mut met: Vec<String> = vec!["optimizer".into(), "metrics".into()];

@@ -1,6 +1,7 @@
 //! The names under which Keras 3's files hold layers.
 
 use keras_layers::{LayerRef, Place};
+use keras_tensor::Variable;
 use keras_tensor::registry::snake_case;
 use std::collections::HashMap;
 
@@ -26,6 +27,15 @@ pub(crate) fn children(layer: &LayerRef) -> Vec<(String, LayerRef)> {
         (path, child.clone())
     };
     layer.children_in_places().map(named).collect()
+}
+
+/// The weights of a layer that its group holds: those of an adapter are part of the kernel there.
+pub(crate) fn stored(layer: &LayerRef) -> Vec<Variable> {
+    let mut own = layer.own_weights();
+    if let Some(adapter) = layer.adapter() {
+        own.retain(|v| !adapter.matrices().iter().any(|m| m.is(v)));
+    }
+    own
 }
 
 fn class_key(class_name: &str) -> String {

@@ -155,3 +155,35 @@ proptest! {
         let _ = safetensors::from_bytes("made", &made, &limits);
     }
 }
+
+#[test]
+fn adapters_are_stored_in_their_kernels() {
+    let folder = Folder::new();
+    let path = folder.path("adapted.keras");
+    let layers: Vec<LayerRef> = vec![
+        Input::new([3]).into(),
+        Dense::new(4).activation("tanh").into(),
+        Dense::new(2).into(),
+    ];
+    let mut model = Sequential::new(layers);
+    let dense = model.get_layer("dense").unwrap();
+    dense.enable_lora(2usize).unwrap();
+    for matrix in dense.adapter().unwrap().matrices() {
+        let value = ops::full(matrix.shape().clone(), 0.5, DType::F32).unwrap();
+        matrix.assign(&value).unwrap();
+    }
+    let x = Tensor::new(&[0.1f32, -0.7, 1.3], [1, 3]).unwrap();
+    let quiet = || keras_models::Predict::new().verbose(0);
+    let wanted = model.predict(&x, quiet()).unwrap();
+    save_model(&model, &path).unwrap();
+    let mut loaded = Load::new().model(&path).unwrap();
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let again = loaded.model.get_layer("dense").unwrap();
+    let [a, b] = again.adapter().unwrap().matrices();
+    for matrix in [a, b] {
+        let values = matrix.value().unwrap().to_f64_vec().unwrap();
+        assert!(values.iter().all(|&v| v == 0.0));
+    }
+    let got = loaded.model.predict(&x, quiet()).unwrap();
+    same("predictions", &[got], &[wanted]).unwrap();
+}

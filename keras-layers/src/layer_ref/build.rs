@@ -55,6 +55,9 @@ impl LayerRef {
             let mut owned = Weights::new(self.0.policy.clone());
             names::scoped(&self.0.name, || self.0.layer.build_many(inputs, &mut owned))
                 .map_err(|e| self.in_layer(e))?;
+            if let Some((adaptable, Some(lora))) = &owned.adaptable {
+                adaptable.enable(lora).map_err(|e| self.in_layer(e))?;
+            }
             let built = Built {
                 inputs: inputs.clone(),
                 owned,

@@ -36,6 +36,9 @@ impl LayerRef {
         if let Value::Object(own) = saved.config? {
             config.extend(own);
         }
+        if let Some(adapter) = self.adapter() {
+            adapter.write(&mut config);
+        }
         // Keras tells the name of classes that it does not export, and no module of those that users registered.
         let module = self.0.layer.module();
         let hidden = module.starts_with("keras.src.");

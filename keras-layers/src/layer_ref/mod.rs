@@ -183,7 +183,7 @@ impl LayerRef {
     pub fn set_trainable(&self, trainable: bool) {
         self.0.trainable.store(trainable, Ordering::Relaxed);
         if let Some(built) = self.0.built.get() {
-            for w in &built.owned.weights {
+            for w in built.owned.infos() {
                 w.variable.set_frozen(!trainable);
             }
             for layer in &built.owned.layers {

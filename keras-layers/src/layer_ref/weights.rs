@@ -2,9 +2,10 @@
 
 use keras_tensor::{Error, Result, Tensor, Variable, ops};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use super::{LayerRef, Node};
-use crate::{Gauge, Place, WeightInfo, Weights};
+use super::{LayerRef, Node, STRUCTURE};
+use crate::{Adapter, Gauge, Lora, Place, WeightInfo, Weights};
 
 impl LayerRef {
     /// The layers that this layer holds.
@@ -24,10 +25,41 @@ impl LayerRef {
         built.map_or_else(Vec::new, |b| b.owned.listed().cloned().collect())
     }
 
+    /// Freezes the kernel of a `Dense`, `EinsumDense`, `Embedding` or convolution, and adds the product of two small
+    /// matrices to it, which are trained in its place. A number is their rank; see [`Lora`].
+    ///
+    /// An optimizer that was built before does not know them: compile the model anew.
+    ///
+    /// # Errors
+    /// A layer that is not built, is of another class, has a constraint on its kernel, or is adapted already.
+    pub fn enable_lora(&self, how: impl Into<Lora>) -> Result<()> {
+        let built = self.0.built.get().ok_or_else(|| {
+            let what = format!("layer `{}`", self.name());
+            Error::not_ready(
+                what,
+                "it has no kernel yet; build it before its kernel is adapted",
+            )
+        })?;
+        let Some((adaptable, _)) = &built.owned.adaptable else {
+            let wanted = "a layer with one kernel: Dense, EinsumDense, Embedding, Conv1D to Conv3D";
+            return Err(self.in_layer(Error::argument("lora", self.class_name(), wanted)));
+        };
+        adaptable
+            .enable(&how.into())
+            .map_err(|e| self.in_layer(e))?;
+        STRUCTURE.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What [`LayerRef::enable_lora`] added to the kernel.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.0.built.get()?.owned.adapter()
+    }
+
     /// Visits every weight, those of held layers after one's own; a layer that stands in two places is visited once.
     pub fn visit_weights(&self, visit: &mut dyn FnMut(&WeightInfo)) {
         self.visit(&mut Vec::new(), &mut |owned| {
-            owned.weights.iter().for_each(&mut *visit)
+            owned.infos().for_each(&mut *visit)
         });
     }
 

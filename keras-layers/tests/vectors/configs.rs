@@ -6,13 +6,7 @@ use crate::layers::{made, of_a_base_class};
 use crate::support::vectors;
 
 /// What Keras writes and ours does not, nor needs to read.
-const NOT_WRITTEN: &[&str] = &[
-    "build_config",
-    "shared_object_id",
-    "quantization_config",
-    "lora_rank",
-    "lora_alpha",
-];
+const NOT_WRITTEN: &[&str] = &["build_config", "shared_object_id", "quantization_config"];
 
 #[test]
 fn configs_have_keras_s_keys() {

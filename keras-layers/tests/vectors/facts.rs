@@ -98,7 +98,9 @@ fn facts(v: &Vector) -> std::result::Result<(), String> {
         close(&outputs[0], &facts["expected_output"], 1e-6, 1e-6)?;
     }
     let mut losses = cx.take_losses().len();
-    layer.visit_weights(&mut |w| losses += usize::from(w.regularizer.is_some()));
+    layer.visit_weights(&mut |w| {
+        losses += usize::from(w.regularizer.is_some() && w.variable.is_trainable());
+    });
     let states = layer.variables().len() - layer.weights().len();
     let non_trainable = layer.non_trainable_variables().len();
     for (what, got) in [

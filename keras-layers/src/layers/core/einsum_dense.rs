@@ -92,6 +92,13 @@ layer! {
         some kernel_constraint: Option<Constraint> = None,
         /// What holds for the bias after each update.
         some bias_constraint: Option<Constraint> = None,
+        /// The rank of the matrices whose product is added to the kernel, which is then frozen ([`crate::Lora`]); by default
+        /// there are none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        some lora_rank: Option<usize> = None,
+        /// What that product is multiplied by, over the rank; the rank by default.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        some lora_alpha: Option<f64> = None,
     } keeps {
         kernel: Weight,
         bias: Weight,
@@ -113,7 +120,8 @@ impl Layer for EinsumDense {
             &initializer,
             &self.kernel_regularizer,
             &self.kernel_constraint,
-        );
+        )
+        .adaptable(self.lora_rank, self.lora_alpha);
         w.add(&self.kernel, "kernel", shapes.kernel, kernel)?;
         if let Some(shape) = shapes.bias {
             let bias = Declare::of(

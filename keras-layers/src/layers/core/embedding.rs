@@ -35,6 +35,13 @@ layer! {
         some embeddings_constraint: Option<Constraint> = None,
         /// Whether 0 stands for no integer, so that its place is masked; not by default.
         set mask_zero: bool = false,
+        /// The rank of the matrices whose product is added to the table, which is then frozen ([`crate::Lora`]); by default
+        /// there are none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        some lora_rank: Option<usize> = None,
+        /// What that product is multiplied by, over the rank; the rank by default.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        some lora_alpha: Option<f64> = None,
     } keeps {
         embeddings: Weight,
     }
@@ -68,7 +75,8 @@ impl Layer for Embedding {
             &self.embeddings_regularizer,
             &self.embeddings_constraint,
         )
-        .autocast(false);
+        .autocast(false)
+        .adaptable(self.lora_rank, self.lora_alpha);
         let shape = [self.input_dim, self.output_dim];
         w.add(&self.embeddings, "embeddings", shape, how)
     }
