@@ -94,6 +94,8 @@ pub struct Slot {
     pub initial: f64,
     /// Its shape, if it is not that of the weight.
     pub shape: Option<Shape>,
+    /// Its dtype, if it is not that of the weight.
+    pub dtype: Option<DType>,
 }
 
 impl Slot {
@@ -108,6 +110,7 @@ impl Slot {
             name,
             initial,
             shape: None,
+            dtype: None,
         }
     }
 
@@ -115,6 +118,14 @@ impl Slot {
     pub fn of_shape(mut self, shape: Shape) -> Self {
         self.shape = Some(shape);
         self
+    }
+
+    /// A number that stands where other weights have a slot, as Keras keeps it: an int32.
+    pub fn placeholder(name: &'static str) -> Self {
+        Slot {
+            dtype: Some(DType::I32),
+            ..Slot::zeros(name).of_shape(Shape::scalar())
+        }
     }
 }
 

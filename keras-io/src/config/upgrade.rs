@@ -57,6 +57,9 @@ fn class(object: &mut Map<String, Value>, version: u32) {
         }
         // Keras 2 wrote the axis that it found as a list.
         "BatchNormalization" => {
+            if version < 3 {
+                config.insert("keras2_variance".into(), true.into());
+            }
             if let Some([axis]) = config.get("axis").and_then(Value::as_array).map(|a| &a[..]) {
                 let axis = axis.clone();
                 config.insert("axis".into(), axis);
@@ -135,12 +138,46 @@ pub(super) fn compile(json: &mut Value, version: u32) {
     if version < 3 && lion {
         json["optimizer"] = json!({"class_name": "Lion", "config": {"learning_rate": 1e-4}});
     }
-    function(&mut json["loss"]);
-    for key in ["metrics", "weighted_metrics"] {
-        match &mut json[key] {
-            Value::Array(all) => all.iter_mut().for_each(function),
-            one => function(one),
+    each(&mut json["loss"], &mut |loss| {
+        function(loss);
+        if version < 3 {
+            clipping(loss);
         }
+    });
+    for key in ["metrics", "weighted_metrics"] {
+        each(&mut json[key], &mut function);
+    }
+}
+
+/// Visits what stands for one loss or metric: itself, or in lists and in maps of outputs.
+fn each(json: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
+    match json {
+        Value::Array(all) => all.iter_mut().for_each(|one| each(one, visit)),
+        Value::Object(all) if !all.contains_key("class_name") => {
+            all.values_mut().for_each(|one| each(one, visit));
+        }
+        one => visit(one),
+    }
+}
+
+/// Keras 2 clipped the probabilities of binary cross-entropy in a way of its own.
+fn clipping(loss: &mut Value) {
+    let name = loss["class_name"].as_str().or(loss.as_str());
+    let class = match name
+        .unwrap_or_default()
+        .to_lowercase()
+        .replace('_', "")
+        .as_str()
+    {
+        "binarycrossentropy" | "bce" => "BinaryCrossentropy",
+        "binaryfocalcrossentropy" => "BinaryFocalCrossentropy",
+        _ => return,
+    };
+    if loss.is_string() {
+        *loss = json!({"class_name": class, "config": {}});
+    }
+    if let Some(config) = loss["config"].as_object_mut() {
+        config.insert("keras2_clipping".into(), true.into());
     }
 }
 

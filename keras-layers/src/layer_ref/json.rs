@@ -1,6 +1,6 @@
 //! Layers as Keras writes them.
 
-use keras_tensor::registry;
+use keras_tensor::registry::{self, keras2};
 use keras_tensor::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -43,12 +43,14 @@ impl LayerRef {
         let module = self.0.layer.module();
         let hidden = module.starts_with("keras.src.");
         let registered_name = saved.registered_name.as_deref();
-        Ok(json!({
+        let mut json = json!({
             "module": registered_name.is_none().then_some(module),
             "class_name": self.class_name(),
             "config": config,
             "registered_name": registered_name.or(hidden.then_some(self.class_name())),
-        }))
+        });
+        keras2::set_beside(&mut json);
+        Ok(json)
     }
 
     /// The layer that Keras wrote.
@@ -62,7 +64,7 @@ impl LayerRef {
         let class_name = json["class_name"].as_str().unwrap_or_default();
         let registered_name = json["registered_name"].as_str().unwrap_or_default();
         let entry = registry::find::<dyn Layer>(class_name, registered_name)?;
-        let config = &json["config"];
+        let config = &*keras2::config_of(json);
         let base = |key: &str| config.get(key);
         let name = base("name")
             .and_then(|n| n.as_str().map(str::to_string))

@@ -87,18 +87,14 @@ impl UpdateRule for Adafactor {
     fn slots(&self, weight: &Variable) -> Vec<Vec<Slot>> {
         let shape = weight.shape();
         // Keras names these by the weight alone, and keeps a number in their place for vectors.
-        let (rows, columns): (Shape, Shape) = match &shape[..] {
-            [rest @ .., rows, columns] => {
-                let with = |n: usize| rest.iter().copied().chain([n]).collect();
-                (with(*rows), with(*columns))
-            }
-            _ => (Shape::scalar(), Shape::scalar()),
+        let [rows, columns] = match &shape[..] {
+            [rest @ .., rows, columns] => [*rows, *columns].map(|n| {
+                let shape = rest.iter().copied().chain([n]).collect();
+                Slot::zeros("").of_shape(shape)
+            }),
+            _ => [Slot::placeholder(""), Slot::placeholder("")],
         };
-        vec![vec![
-            Slot::zeros("").of_shape(rows),
-            Slot::zeros("").of_shape(columns),
-            Slot::zeros("velocity"),
-        ]]
+        vec![vec![rows, columns, Slot::zeros("velocity")]]
     }
 
     fn check(&self) -> Result<()> {

@@ -52,6 +52,10 @@ layer! {
         set renorm_momentum: f64 = 0.99,
         /// Accepted for Keras's sake: there is one device, so its statistics are all there are.
         set synchronized: bool = false,
+        /// Whether the moving variance takes up `n / (n - 1)` times the variance of batches of images and volumes, as Keras 2
+        /// did where TensorFlow had one kernel for it; false by default. Files of Keras 2 are read so.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        set keras2_variance: bool = false,
     } keeps {
         gamma: Weight,
         beta: Weight,
@@ -148,7 +152,8 @@ impl Layer for BatchNormalization {
         let (scale, shift) = if cx.is_training() && cx.is_trainable() {
             let axes: Axes = (0..x.rank()).filter(|&a| a != axis).collect();
             let (mean, variance) = self.batch_statistics(x, &axes)?;
-            self.train(&mean, &variance)?
+            let moving = self.unbiased(x, axis, &variance)?;
+            self.train(&mean, &variance, &moving)?
         } else {
             self.scale_and_shift(&self.moving_mean, &self.moving_variance, None)?
         };
@@ -159,11 +164,26 @@ impl Layer for BatchNormalization {
 }
 
 impl BatchNormalization {
+    /// The variance that the moving one takes up.
+    fn unbiased(&self, x: &Tensor, axis: usize, variance: &Tensor) -> Result<Tensor> {
+        let (rank, size) = (x.rank(), x.size() / x.shape()[axis].max(1));
+        let one_kernel = matches!(rank, 4 | 5) && (axis == 1 || axis == rank - 1);
+        if !self.keras2_variance || !one_kernel || x.mask().is_some() || size < 2 {
+            return Ok(variance.clone());
+        }
+        ops::multiply(variance, size as f64 / (size - 1) as f64)
+    }
+
     /// Scale and shift by a batch's statistics, which the moving ones take up.
-    fn train(&self, mean: &Tensor, variance: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn train(
+        &self,
+        mean: &Tensor,
+        variance: &Tensor,
+        unbiased: &Tensor,
+    ) -> Result<(Tensor, Tensor)> {
         if !self.renorm {
             keep(&self.moving_mean, self.momentum, mean)?;
-            keep(&self.moving_variance, self.momentum, variance)?;
+            keep(&self.moving_variance, self.momentum, unbiased)?;
             return self.scale_and_shift(mean, variance, None);
         }
         let (renorm, epsilon) = (&self.renormed, self.epsilon);

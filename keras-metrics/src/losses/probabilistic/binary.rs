@@ -14,17 +14,17 @@ fn either(y: &Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
 }
 
 /// `-y * log(p) - (1 - y) * log(1 - p)` for each element.
-fn entropy(y: &Tensor, p: &Tensor, from_logits: bool) -> Result<Tensor> {
+fn entropy(y: &Tensor, p: &Tensor, from_logits: bool, keras2: bool) -> Result<Tensor> {
     if from_logits {
         // log(1 + e^-x) and log(1 + e^x) are each exact; their difference would not be.
         return either(y, &ops::softplus(ops::negative(p)?)?, &ops::softplus(p)?);
     }
     let p = clipped(p)?;
-    ops::negative(either(
-        y,
-        &ops::log(&p)?,
-        &ops::log(ops::subtract(1.0, &p)?)?,
-    )?)
+    let log = |p: &Tensor| match keras2 {
+        true => ops::log(ops::add(p, 1e-7)?),
+        false => ops::log(p),
+    };
+    ops::negative(either(y, &log(&p)?, &log(&ops::subtract(1.0, &p)?)?)?)
 }
 
 loss! {
@@ -39,11 +39,15 @@ loss! {
         label_smoothing: f64 = 0.0,
         /// The axis of the mean; the last by default.
         axis: isize = -1,
+        /// Whether probabilities get 1e-7 added after they are kept away from 0 and 1, as in Keras 2; not so by default.
+        /// Files of Keras 2 are read so.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        keras2_clipping: bool = false,
     }
     |this, y, p| {
         let (y, p) = prepared_alike("binary_crossentropy", y, p, ADVICE)?;
         let y = smoothed(&y, this.label_smoothing, 2)?;
-        ops::mean(entropy(&y, &p, this.from_logits)?, this.axis)
+        ops::mean(entropy(&y, &p, this.from_logits, this.keras2_clipping)?, this.axis)
     }
 }
 
@@ -63,6 +67,10 @@ loss! {
         alpha: f64 = 0.25,
         /// How much less easy samples count; 2 by default.
         gamma: f64 = 2.0,
+        /// Whether probabilities get 1e-7 added after they are kept away from 0 and 1, as in Keras 2; not so by default.
+        /// Files of Keras 2 are read so.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        keras2_clipping: bool = false,
     }
     |this, y, p| {
         let (y, p) = prepared_alike("binary_focal_crossentropy", y, p, ADVICE)?;
@@ -70,12 +78,41 @@ loss! {
         let p = if this.from_logits { ops::sigmoid(&p)? } else { p };
         let right = either(&y, &p, &ops::subtract(1.0, &p)?)?;
         let focus = ops::power(ops::subtract(1.0, &right)?, this.gamma)?;
-        let mut loss = ops::multiply(&focus, entropy(&y, &p, false)?)?;
+        let mut loss = ops::multiply(&focus, entropy(&y, &p, false, this.keras2_clipping)?)?;
         if this.apply_class_balancing {
             // y * alpha + (1 - y) * (1 - alpha)
             let weight = ops::multiply(&y, 2.0 * this.alpha - 1.0)?;
             loss = ops::multiply(ops::add(weight, 1.0 - this.alpha)?, &loss)?;
         }
         ops::mean(&loss, this.axis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::losses::LossFunction;
+
+    #[test]
+    fn keras_2_added_epsilon_again() {
+        let both = |y: f32, p: f32, loss: &dyn LossFunction| {
+            let [y, p] = [y, p].map(|v| Tensor::new(&[v], [1, 1]).unwrap());
+            loss.call(&y, &p).unwrap().item().unwrap()
+        };
+        // Values of tf.keras 2.15 and of Keras 3.15.1.
+        let keras2 = BinaryCrossentropy::new().keras2_clipping(true);
+        for (y, p, wanted) in [
+            (1.0, 0.0, 15.424949),
+            (0.0, 1.0, 15.333239),
+            (1.0, 0.3, 1.2039725),
+        ] {
+            assert!(
+                (both(y, p, &keras2) - wanted).abs() < 2e-6 * wanted,
+                "{y} {p}"
+            );
+        }
+        assert!((both(1.0, 0.0, &BinaryCrossentropy::new()) - 16.118095).abs() < 1e-5);
+        let focal = BinaryFocalCrossentropy::new().keras2_clipping(true);
+        assert!((both(1.0, 0.0, &focal) - 15.424949).abs() < 1e-4);
     }
 }

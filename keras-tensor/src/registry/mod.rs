@@ -4,6 +4,8 @@
 //! [`family!`](crate::family). Wherever Keras takes a string or an object, functions here take `impl Into<Newtype>`.
 //! A string that names nothing is an error where the setting is first used, with the nearest known name.
 
+pub mod keras2;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -101,12 +103,14 @@ impl<T: ?Sized + Family> Setting<T> {
             )
         })?;
         let module = saved.registered_name.is_none().then_some(T::MODULE);
-        Ok(json!({
+        let mut json = json!({
             "module": module,
             "class_name": saved.class_name,
             "config": saved.config?,
             "registered_name": saved.registered_name,
-        }))
+        });
+        keras2::set_beside(&mut json);
+        Ok(json)
     }
 
     /// The member that Keras wrote as a name or as an object.
@@ -119,8 +123,7 @@ impl<T: ?Sized + Family> Setting<T> {
             Value::Object(o) => {
                 let text = |key: &str| o.get(key).and_then(Value::as_str).unwrap_or_default();
                 let entry = find::<T>(text("class_name"), text("registered_name"))?;
-                let config = o.get("config").unwrap_or(&Value::Null);
-                Ok(Setting::Value((entry.load)(config)?))
+                Ok(Setting::Value((entry.load)(&keras2::config_of(json))?))
             }
             other => Err(Error::argument(
                 T::NAME,
