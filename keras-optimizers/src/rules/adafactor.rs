@@ -1,4 +1,4 @@
-use keras_tensor::{Error, Result, Shape, Tensor, Variable, ops};
+use keras_tensor::{Error, Result, Tensor, Variable, ops};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
