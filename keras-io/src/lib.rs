@@ -10,6 +10,8 @@ mod archive;
 pub mod atomic;
 mod bytes;
 #[cfg(feature = "hdf5")]
+pub mod callbacks;
+#[cfg(feature = "hdf5")]
 mod config;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;

@@ -125,8 +125,8 @@ impl Load {
     }
 }
 
-/// The weights, and the state of the optimizer if the model has one.
-fn read_state(model: &Model, files: &[Group], plan: &mut Plan) -> Result<()> {
+/// Reads the weights, and the state of the optimizer if the model has one.
+pub(crate) fn read_state(model: &Model, files: &[Group], plan: &mut Plan) -> Result<()> {
     weights::read(model, files, plan)?;
     match model.optimizer() {
         Ok(optimizer) => {
@@ -161,7 +161,8 @@ pub fn load_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
-fn tell(path: &Path, warnings: &[String]) {
+/// Prints warnings to the standard error stream.
+pub(crate) fn tell(path: &Path, warnings: &[String]) {
     for warning in warnings {
         eprintln!("{}: {warning}", path.display());
     }
@@ -224,7 +225,8 @@ pub fn save_weights_in_shards(
     weights::shards::write(&state(model)?, path, max_shard_bytes)
 }
 
-fn state(model: &Model) -> Result<Tree> {
+/// The weights, and the state of the optimizer if the model has one.
+pub(crate) fn state(model: &Model) -> Result<Tree> {
     let mut tree = Tree::new();
     weights::write(model, &mut tree)?;
     if let Ok(optimizer) = model.optimizer() {

@@ -58,7 +58,7 @@ impl Model {
             hooks.tell(self, |c, m| c.on_epoch_begin(at.epoch(), m, &Logs::new()))?;
         } else {
             // The epoch had begun: what callbacks do then must not be done twice.
-            let variables = self.all_variables();
+            let variables = self.all_variables()?;
             let before = values(&variables)?;
             hooks.tell(self, |c, m| c.on_epoch_begin(at.epoch(), m, &Logs::new()))?;
             // Metrics are made by the first batch.

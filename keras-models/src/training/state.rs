@@ -165,10 +165,10 @@ impl Model {
     }
 
     /// Everything that training changes.
-    pub(super) fn all_variables(&self) -> Vec<Variable> {
+    pub(super) fn all_variables(&self) -> Result<Vec<Variable>> {
         let mut all = self.variables();
-        all.extend(self.optimizer_variables().into_iter().flatten());
-        all
+        all.extend(self.optimizer()?.variables());
+        Ok(all)
     }
 }
 
