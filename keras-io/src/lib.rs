@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+pub mod arrays;
 pub mod atomic;
 mod bytes;
 #[cfg(feature = "hdf5")]
@@ -15,6 +16,7 @@ pub mod callbacks;
 mod config;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
+mod holds;
 #[cfg(feature = "hdf5")]
 mod keras_file;
 mod kind;
@@ -28,6 +30,9 @@ pub mod safetensors;
 #[cfg(feature = "hdf5")]
 mod weights;
 
+#[cfg(feature = "hdf5")]
+pub use config::{load_config, save_config};
+pub use holds::Holds;
 pub use limits::Limits;
 #[cfg(feature = "hdf5")]
 pub use model::{

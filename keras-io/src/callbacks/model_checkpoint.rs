@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::SaveFreq;
 use super::format::{self, Number};
-use crate::{save_model, save_weights};
+use crate::{Holds, save_model, save_weights};
 
 /// Saves the model, or its weights, after each epoch, or every so many batches.
 ///
@@ -174,18 +174,21 @@ impl ModelCheckpoint {
 impl Callback for ModelCheckpoint {
     /// Refuses names that are wrong for sure before hours of training.
     fn on_train_begin(&mut self, _: &mut Model, _: &Logs) -> Result<()> {
-        let wanted = match self.save_weights_only {
-            true if self.filepath.ends_with(".keras") => "a file of weights, such as `.weights.h5`",
-            false if self.filepath.ends_with(".weights.h5") => {
-                "a file of a whole model, such as `.keras`"
-            }
-            _ => return Ok(()),
+        let (holds, wanted) = match self.save_weights_only {
+            true => (
+                Holds::Weights,
+                "the name of a file of weights, such as `.weights.h5`",
+            ),
+            false => (
+                Holds::Model,
+                "the name of a file of a whole model, such as `.keras`",
+            ),
         };
-        Err(Error::argument(
-            "ModelCheckpoint.filepath",
-            format!("{:?}", self.filepath),
-            wanted,
-        ))
+        if Holds::of(&self.filepath) == Some(holds) {
+            return Ok(());
+        }
+        let got = format!("{:?}", self.filepath);
+        Err(Error::argument("ModelCheckpoint.filepath", got, wanted))
     }
 
     fn on_epoch_begin(&mut self, epoch: usize, _: &mut Model, _: &Logs) -> Result<()> {

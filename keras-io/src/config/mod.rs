@@ -1,5 +1,6 @@
 //! Configs in JSON: reading them with care, and bringing those of older Keras up to date.
 
+pub(crate) mod file;
 mod keras1;
 mod refuse;
 mod upgrade;
@@ -7,6 +8,8 @@ mod upgrade;
 use keras_models::{Compile, Model};
 use keras_tensor::Result;
 use serde_json::Value;
+
+pub use file::{load_config, save_config};
 
 use crate::Limits;
 use crate::limits::format_error;
