@@ -28,29 +28,38 @@ pub fn read(path: impl AsRef<Path>, limits: &Limits) -> Result<Arrays> {
     }
 }
 
-/// Writes arrays to a file. A file that holds one array leaves its name out.
+/// Whether so many arrays can be written to a file of this name.
 ///
 /// # Errors
-/// Another extension, several arrays for a file of one, a shape that is no table, or what the system says; an old file is
-/// then left as it was.
-pub fn write(path: impl AsRef<Path>, arrays: &[(String, Tensor)]) -> Result<()> {
+/// Another extension, or several arrays for a file of one.
+pub fn check_name(path: impl AsRef<Path>, count: usize) -> Result<()> {
     let path = path.as_ref();
-    let one = || match arrays {
-        [(_, array)] => Ok(array),
-        several => {
-            let got = format!("{} for {} arrays", path.display(), several.len());
+    match extension(path) {
+        "npz" => Ok(()),
+        "npy" | "csv" if count == 1 => Ok(()),
+        "npy" | "csv" => {
+            let got = format!("{} for {count} arrays", path.display());
             Err(Error::argument(
                 "path",
                 got,
                 "the name of an `.npz`, which holds several",
             ))
         }
-    };
-    match extension(path) {
-        "npy" => atomic::write_bytes(path, &npz::to_npy(one()?)?),
-        "npz" => npz::write(path, arrays),
-        "csv" => atomic::write_bytes(path, text(one()?)?.as_bytes()),
         _ => Err(unknown(path)),
+    }
+}
+
+/// Writes arrays to a file. A file that holds one array leaves its name out.
+///
+/// # Errors
+/// Those of [`check_name`], a shape that is no table, or what the system says; an old file is then left as it was.
+pub fn write(path: impl AsRef<Path>, arrays: &[(String, Tensor)]) -> Result<()> {
+    let path = path.as_ref();
+    check_name(path, arrays.len())?;
+    match (extension(path), arrays) {
+        ("npy", [(_, array)]) => atomic::write_bytes(path, &npz::to_npy(array)?),
+        ("csv", [(_, array)]) => atomic::write_bytes(path, text(array)?.as_bytes()),
+        _ => npz::write(path, arrays),
     }
 }
 

@@ -5,8 +5,7 @@ use keras_tensor::{Error, Result};
 use serde_json::Value;
 use std::path::Path;
 
-use super::parse;
-use crate::keras_file::KERAS_VERSION;
+use super::prepared;
 use crate::limits::format_error;
 use crate::{Limits, atomic};
 
@@ -16,24 +15,25 @@ use crate::{Limits, atomic};
 /// A file that cannot be read, is no config, or names what must not be loaded.
 pub fn load_config(path: impl AsRef<Path>) -> Result<Model> {
     let path = path.as_ref();
-    Model::from_json(&read(path, &Limits::default())?.0)
+    let limits = Limits::default();
+    let (json, version) = read_raw(path, &limits)?;
+    let what = path.display().to_string();
+    Model::from_json(&prepared(&what, json, &limits, version.as_deref())?)
 }
 
-/// The config in a file, as Keras 3 would have written it, and the version of the Keras that wrote it.
-pub(crate) fn read(path: &Path, limits: &Limits) -> Result<(Value, Option<String>)> {
-    let what = path.display().to_string();
+/// The JSON in a file, and the version of the Keras that wrote it.
+pub(crate) fn read_raw(path: &Path, limits: &Limits) -> Result<(Value, Option<String>)> {
     let limits = Limits {
         bytes: limits.json_bytes,
         ..limits.clone()
     };
     let text = crate::read_file(path, &limits, "a JSON text")?;
     let json: Value = serde_json::from_slice(&text)
-        .map_err(|e| format_error(&what, format!("it is no JSON: {e}")))?;
-    let version = json["keras_version"].as_str().map(str::to_string);
-    // Keras 3 does not tell, but it names the modules of classes.
-    let since = json.get("module").map(|_| KERAS_VERSION);
-    let json = parse(&what, &text, &limits, version.as_deref().or(since))?;
-    Ok((json, version))
+        .map_err(|e| format_error(path.display().to_string(), format!("it is no JSON: {e}")))?;
+    // Keras 3 does not tell its version, but it names the modules of classes.
+    let told = json["keras_version"].as_str().map(str::to_string);
+    let since = json.get("module").map(|_| "3".to_string());
+    Ok((json, told.or(since)))
 }
 
 /// Writes the config of a model as Keras 3's `to_json` does.

@@ -24,8 +24,12 @@ pub(crate) fn parse(
     version: Option<&str>,
 ) -> Result<Value> {
     limits.check_bytes(what, text.len() as u64, text.len() as u64)?;
-    let mut json: Value = serde_json::from_slice(text)
+    let json: Value = serde_json::from_slice(text)
         .map_err(|e| format_error(what, format!("it is no JSON: {e}")))?;
+    prepared(what, json, limits, version)
+}
+
+fn prepared(what: &str, mut json: Value, limits: &Limits, version: Option<&str>) -> Result<Value> {
     // Some programs wrote the JSON as a string in JSON.
     if let Value::String(inner) = &json {
         json = serde_json::from_str(inner)

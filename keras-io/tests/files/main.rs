@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod hostile;
+mod inspect;
 mod interrupted;
 mod layers;
 mod models;
