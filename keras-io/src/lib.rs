@@ -27,6 +27,7 @@ mod limits;
 mod model;
 mod named;
 pub mod npz;
+mod plot;
 mod protobuf;
 pub mod safetensors;
 #[cfg(feature = "hdf5")]
@@ -42,6 +43,7 @@ pub use limits::Limits;
 pub use model::{
     Load, Loaded, load_model, load_weights, save_model, save_weights, save_weights_in_shards,
 };
+pub use plot::{PlotModel, plot_history, plot_model};
 
 use keras_tensor::{Error, Result};
 use std::fs::File;

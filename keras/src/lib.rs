@@ -69,9 +69,10 @@ pub mod config {
     pub use keras_layers::{dtype_policy, set_dtype_policy};
 }
 
-/// Helpers around data and names.
+/// Helpers around data, names and pictures.
 pub mod utils {
     pub use keras_datasets::utils::*;
+    pub use keras_io::{PlotModel, plot_history, plot_model};
     pub use keras_tensor::names::clear_session;
 }
 

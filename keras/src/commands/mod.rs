@@ -6,6 +6,7 @@ mod evaluate;
 mod fit;
 mod inspect;
 mod output;
+mod plot;
 mod predict;
 mod summary;
 mod train;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Fit(fit::Fit),
     /// Write a model, its weights or its config in another format
     Convert(convert::Convert),
+    /// Draw a model's graph
+    Plot(plot::Plot),
     /// Train a network on data that comes along (what `keras` does when it is told nothing)
     Train {
         #[command(subcommand)]
@@ -51,6 +54,7 @@ impl Command {
             Command::Evaluate(command) => command.run(),
             Command::Fit(command) => command.run(),
             Command::Convert(command) => command.run(),
+            Command::Plot(command) => command.run(),
             Command::Train { what } => train::run(what),
         }
     }
