@@ -162,7 +162,12 @@ fn place(items: &mut [Item], rows: &[Vec<usize>]) {
     let mut y = MARGIN;
     for row in rows {
         let height = row.iter().map(|i| items[*i].height).fold(0.0, f64::max);
-        row.iter().for_each(|i| items[*i].y = y + height / 2.0);
+        for i in row {
+            let item = &mut items[*i];
+            item.y = y + height / 2.0;
+            // A line that passes goes straight down beside the boxes.
+            item.height = item.layer.map_or(height, |_| item.height);
+        }
         y += height + RISE;
         spread(items, row, |_| 0.0);
     }
@@ -252,5 +257,74 @@ fn draw_line(line: &[usize], items: &[Item], shapes: &mut Vec<Shape>) {
         shapes.push(Shape::Line(points, BLACK));
         let head = vec![(x - HEAD / 2.0, y), (x + HEAD / 2.0, y), (x, y + HEAD)];
         shapes.push(Shape::Area(head, BLACK));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boxes(count: usize, edges: &[(usize, usize)]) -> Boxes {
+        let one = |i: usize| LayerBox {
+            lines: vec!["x".repeat(3 + 7 * i % 11); 1 + i % 3],
+        };
+        Boxes {
+            boxes: (0..count).map(one).collect(),
+            edges: edges.to_vec(),
+        }
+    }
+
+    /// The corners of the boxes of a picture.
+    fn frames(scene: &Scene) -> Vec<(f64, f64, f64, f64)> {
+        let frame = |shape: &Shape| match shape {
+            Shape::Box((x, y), w, h) => Some((*x, *y, x + w, y + h)),
+            _ => None,
+        };
+        scene.shapes.iter().filter_map(frame).collect()
+    }
+
+    #[test]
+    fn boxes_stand_apart_and_inside_of_the_picture_and_lines_lead_down() {
+        for (count, edges) in [
+            (1, &[][..]),
+            (4, &[(0, 1), (1, 2), (2, 3), (0, 3)]),
+            (6, &[(0, 3), (1, 3), (2, 3), (3, 4), (3, 5), (0, 5)]),
+            (7, &[(0, 6), (1, 6), (2, 6), (3, 6), (4, 6), (5, 6)]),
+            // Boxes in an order in which they could not run.
+            (4, &[(3, 2), (2, 1), (1, 0), (3, 0)]),
+        ] {
+            let scene = scene(&boxes(count, edges)).unwrap();
+            let frames = frames(&scene);
+            assert_eq!(frames.len(), count);
+            for (i, a) in frames.iter().enumerate() {
+                assert!(a.0 >= 0.0 && a.1 >= 0.0 && a.2 <= scene.width && a.3 <= scene.height);
+                for b in &frames[..i] {
+                    let apart = a.2 <= b.0 || b.2 <= a.0 || a.3 <= b.1 || b.3 <= a.1;
+                    assert!(apart, "{a:?} {b:?}");
+                }
+            }
+            for (from, to) in edges {
+                assert!(frames[*from].3 < frames[*to].1, "{from} above {to}");
+            }
+            for shape in &scene.shapes {
+                if let Shape::Line(points, _) = shape {
+                    assert!(points.windows(2).all(|p| p[0].1 <= p[1].1));
+                    // No line leads through a box.
+                    let inside = |(x, y): &Point, f: &(f64, f64, f64, f64)| {
+                        *x > f.0 && *x < f.2 && *y > f.1 && *y < f.3
+                    };
+                    assert!(!points.iter().any(|p| frames.iter().any(|f| inside(p, f))));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_an_error() {
+        // Each box feeds all that come after it: as many places where lines pass as a cube.
+        let edges: Vec<(usize, usize)> = (0..120)
+            .flat_map(|a| (a + 1..120).map(move |b| (a, b)))
+            .collect();
+        assert!(scene(&boxes(120, &edges)).is_err());
     }
 }

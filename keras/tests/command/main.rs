@@ -2,6 +2,7 @@
 
 mod convert;
 mod errors;
+mod plot;
 mod run;
 mod show;
 #[allow(dead_code)]
