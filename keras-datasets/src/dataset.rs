@@ -4,6 +4,7 @@ use keras_tensor::{Error, Result, ops};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::batch::{Batch, IntoColumns};
+use crate::shuffle::Order;
 use crate::{prefetch, shuffle};
 
 /// Samples or batches in an order, made anew each time they are iterated.
@@ -26,6 +27,13 @@ pub struct Dataset(Arc<Stage>);
 
 type MapFn = dyn Fn(Batch) -> Result<Batch> + Send + Sync;
 type Generator = dyn Fn() -> Iter + Send + Sync;
+
+/// What a cache keeps, and the random orders in which it came.
+#[derive(Clone)]
+struct Kept {
+    orders: Vec<Order>,
+    batches: Arc<Vec<Batch>>,
+}
 
 /// A stage of a pipeline.
 enum Stage {
@@ -66,7 +74,7 @@ enum Stage {
     },
     Cache {
         from: Dataset,
-        kept: Mutex<Option<Arc<Vec<Batch>>>>,
+        kept: Mutex<Option<Kept>>,
     },
 }
 
@@ -222,6 +230,69 @@ impl Dataset {
         }
     }
 
+    /// The stages from the last one to the first.
+    fn stages(&self) -> impl Iterator<Item = &Stage> {
+        std::iter::successors(Some(&*self.0), |stage| match stage {
+            Stage::Slices { .. } | Stage::Generator(_) => None,
+            Stage::Shuffle { from, .. }
+            | Stage::Batch { from, .. }
+            | Stage::Map { from, .. }
+            | Stage::Prefetch { from, .. }
+            | Stage::Repeat { from, .. }
+            | Stage::Take { from, .. }
+            | Stage::Skip { from, .. }
+            | Stage::Cache { from, .. } => Some(&from.0),
+        })
+    }
+
+    /// The random orders of the pipeline as they are now, the last stage first; with [`Dataset::set_orders`] the next
+    /// iteration is what it would be now.
+    pub fn orders(&self) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for stage in self.stages() {
+            match stage {
+                Stage::Shuffle { seed, .. } => orders.push(seed.get()),
+                Stage::Cache { kept, .. } => {
+                    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(kept) = &*kept {
+                        orders.extend(&kept.orders);
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        orders
+    }
+
+    /// Goes back to random orders that [`Dataset::orders`] gave, here or in another process.
+    ///
+    /// # Errors
+    /// Another number of orders than the pipeline has stages that shuffle.
+    pub fn set_orders(&self, orders: &[Order]) -> Result<()> {
+        let count = self.orders().len();
+        if orders.len() != count {
+            let got = format!("{} random orders", orders.len());
+            let wanted = format!("one for each of the {count} stages that shuffle");
+            return Err(Error::argument("Dataset::set_orders", got, wanted));
+        }
+        let mut left = orders;
+        for stage in self.stages() {
+            match (stage, left.split_first()) {
+                (Stage::Shuffle { seed, .. }, Some((order, rest))) => {
+                    seed.set(*order);
+                    left = rest;
+                }
+                (Stage::Cache { kept, .. }, _) => {
+                    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.take_if(|kept| kept.orders != left);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Iterates from the start.
     pub fn iter(&self) -> Iter {
         match &*self.0 {
@@ -233,7 +304,7 @@ impl Dataset {
             Stage::Shuffle { from, buffer, seed } => match from.slices() {
                 _ if *buffer == 0 => failed(Error::argument("shuffle.buffer", 0, "at least 1")),
                 Some((columns, samples)) => {
-                    let order = shuffle::Order::new(samples, *buffer, seed.next());
+                    let order = shuffle::Places::new(samples, *buffer, seed.next());
                     Box::new(order.map(move |i| columns.each(|t| sample(t, i as usize))))
                 }
                 None => Box::new(shuffle::Buffered::new(from.iter(), *buffer, seed.next())),
@@ -272,8 +343,11 @@ impl Dataset {
             Stage::Cache { from, kept } => {
                 let cached = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 match cached {
-                    Some(all) => Box::new((0..all.len()).map(move |i| Ok(all[i].clone()))),
+                    Some(Kept { batches: all, .. }) => {
+                        Box::new((0..all.len()).map(move |i| Ok(all[i].clone())))
+                    }
                     None => Box::new(Filling {
+                        orders: from.orders(),
                         from: from.iter(),
                         seen: Vec::new(),
                         cache: self.clone(),
@@ -310,7 +384,7 @@ impl Dataset {
             && *buffer > 0
             && let Some((columns, samples)) = from.slices()
         {
-            let mut order = shuffle::Order::new(samples, *buffer, seed.next());
+            let mut order = shuffle::Places::new(samples, *buffer, seed.next());
             let mut places: Vec<i32> = Vec::with_capacity(size.min(samples));
             return Box::new((0..last(samples)).map(move |_| {
                 places.clear();
@@ -411,6 +485,7 @@ impl Iterator for Repeat {
 
 /// Keeps what passes, and hands it to the cache at the end.
 struct Filling {
+    orders: Vec<Order>,
     from: Iter,
     seen: Vec<Batch>,
     cache: Dataset,
@@ -428,10 +503,11 @@ impl Iterator for Filling {
             Some(error) => Some(error),
             None => {
                 if let Stage::Cache { kept, .. } = &*self.cache.0 {
-                    let seen = Arc::new(std::mem::take(&mut self.seen));
+                    let orders = self.orders.clone();
+                    let batches = Arc::new(std::mem::take(&mut self.seen));
                     kept.lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .get_or_insert(seen);
+                        .get_or_insert(Kept { orders, batches });
                 }
                 None
             }
@@ -464,6 +540,25 @@ mod tests {
 
     fn flat(dataset: &Dataset) -> Vec<i32> {
         values(dataset).concat()
+    }
+
+    #[test]
+    fn orders_bring_back_an_iteration() {
+        let make = |seed| {
+            let data = numbers(9).shuffle_seeded(9, seed).cache().repeat(Some(2));
+            data.shuffle_seeded(5, seed + 1).batch(2).prefetch(2)
+        };
+        let (data, other) = (make(1), make(7));
+        values(&data);
+        let orders = data.orders();
+        let second = values(&data);
+        values(&other);
+        other.set_orders(&orders).unwrap();
+        assert_eq!(values(&other), second);
+        data.set_orders(&orders).unwrap();
+        assert_eq!(values(&data), second);
+        assert_ne!(values(&data), second);
+        assert!(data.set_orders(&orders[..1]).is_err());
     }
 
     #[test]

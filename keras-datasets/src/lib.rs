@@ -17,4 +17,5 @@ pub mod utils;
 pub use batch::{Batch, IntoColumns};
 pub use cache::keras_home;
 pub use dataset::{Dataset, Iter};
+pub use shuffle::Order;
 pub use structure::{Each, Names, Structure};

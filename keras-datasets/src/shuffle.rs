@@ -2,29 +2,42 @@
 
 use keras_tensor::Result;
 use keras_tensor::random::Philox;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{Batch, Iter};
 
+/// A random order: its seed, and how many iterations have begun, each of which has another order.
+pub type Order = (u32, u64);
+
 /// A seed for each iteration.
-pub(crate) struct Seeds {
-    seed: u32,
-    iterations: AtomicU64,
-}
+pub(crate) struct Seeds(Mutex<Order>);
 
 impl Seeds {
     pub(crate) fn new(seed: u32) -> Self {
-        Seeds {
-            seed,
-            iterations: AtomicU64::new(0),
-        }
+        Seeds(Mutex::new((seed, 0)))
+    }
+
+    fn order(&self) -> MutexGuard<'_, Order> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get(&self) -> Order {
+        *self.order()
+    }
+
+    pub(crate) fn set(&self, order: Order) {
+        *self.order() = order;
     }
 
     /// The numbers of the next iteration.
     pub(crate) fn next(&self) -> Numbers {
-        let iteration = self.iterations.fetch_add(1, Ordering::Relaxed);
+        let (seed, iteration) = {
+            let mut order = self.order();
+            order.1 = order.1.wrapping_add(1);
+            (order.0, order.1.wrapping_sub(1))
+        };
         Numbers {
-            stream: Philox::from_seed(self.seed as u64, iteration),
+            stream: Philox::from_seed(seed as u64, iteration),
             words: [0; 4],
             used: 4,
         }
@@ -53,17 +66,17 @@ impl Numbers {
 }
 
 /// The numbers below `samples` in the order in which a buffer gives them out.
-pub(crate) struct Order {
+pub(crate) struct Places {
     buffer: Vec<i32>,
     next: i32,
     samples: i32,
     numbers: Numbers,
 }
 
-impl Order {
+impl Places {
     pub(crate) fn new(samples: usize, buffer: usize, numbers: Numbers) -> Self {
         let held = buffer.min(samples);
-        Order {
+        Places {
             buffer: (0..held as i32).collect(),
             next: held as i32,
             samples: samples as i32,
@@ -72,7 +85,7 @@ impl Order {
     }
 }
 
-impl Iterator for Order {
+impl Iterator for Places {
     type Item = i32;
 
     fn next(&mut self) -> Option<i32> {

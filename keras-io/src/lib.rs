@@ -7,12 +7,18 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+pub mod arrays;
 pub mod atomic;
 mod bytes;
+#[cfg(feature = "hdf5")]
+pub mod callbacks;
 #[cfg(feature = "hdf5")]
 mod config;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
+mod holds;
+#[cfg(feature = "hdf5")]
+mod inspect;
 #[cfg(feature = "hdf5")]
 mod keras_file;
 mod kind;
@@ -21,21 +27,38 @@ mod limits;
 mod model;
 mod named;
 pub mod npz;
+mod plot;
 mod protobuf;
 pub mod safetensors;
 #[cfg(feature = "hdf5")]
 mod weights;
 
+#[cfg(feature = "hdf5")]
+pub use config::{load_config, save_config};
+pub use holds::Holds;
+#[cfg(feature = "hdf5")]
+pub use inspect::{Inspection, StoredTensor, inspect};
 pub use limits::Limits;
 #[cfg(feature = "hdf5")]
 pub use model::{
     Load, Loaded, load_model, load_weights, save_model, save_weights, save_weights_in_shards,
 };
+pub use plot::{PlotModel, plot_history, plot_model};
 
 use keras_tensor::{Error, Result};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
+
+/// The error for a file whose name tells no format that is wanted.
+pub(crate) fn unknown_name(path: &Path, wanted: &str) -> Error {
+    let seems = kind::of_file(path);
+    let got = match seems {
+        Some(kind) => format!("{} ({kind})", path.display()),
+        None => path.display().to_string(),
+    };
+    Error::argument("path", got, format!("a file name for {wanted}"))
+}
 
 /// A file that is not larger than the limits allow and seems to be of one of these kinds, the first of which is told in
 /// errors.

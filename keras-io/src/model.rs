@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::hdf5::{Group, Tree};
 use crate::weights::{Plan, legacy};
-use crate::{Limits, atomic, keras_file, npz, safetensors, weights};
+use crate::{Limits, atomic, keras_file, npz, safetensors, unknown_name, weights};
 
 /// A model that was read, and what the reader has to say.
 pub struct Loaded {
@@ -86,7 +86,7 @@ impl Load {
         match extension(path) {
             "keras" => keras_file::load(path, self),
             "h5" | "hdf5" => legacy::load_model(path, self),
-            _ => Err(unknown(
+            _ => Err(unknown_name(
                 path,
                 "a model: `.keras`, or `.h5` for the legacy format",
             )),
@@ -118,15 +118,15 @@ impl Load {
             "npz" => npz::load_weights(model, path, &self.limits)?,
             _ => {
                 let wanted = "weights: `.weights.h5`, `.weights.json`, `.h5`, `.keras`, `.safetensors` or `.npz`";
-                return Err(unknown(path, wanted));
+                return Err(unknown_name(path, wanted));
             }
         }
         plan.assign()
     }
 }
 
-/// The weights, and the state of the optimizer if the model has one.
-fn read_state(model: &Model, files: &[Group], plan: &mut Plan) -> Result<()> {
+/// Reads the weights, and the state of the optimizer if the model has one.
+pub(crate) fn read_state(model: &Model, files: &[Group], plan: &mut Plan) -> Result<()> {
     weights::read(model, files, plan)?;
     match model.optimizer() {
         Ok(optimizer) => {
@@ -161,7 +161,8 @@ pub fn load_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
-fn tell(path: &Path, warnings: &[String]) {
+/// Prints warnings to the standard error stream.
+pub(crate) fn tell(path: &Path, warnings: &[String]) {
     for warning in warnings {
         eprintln!("{}: {warning}", path.display());
     }
@@ -178,7 +179,7 @@ pub fn save_model(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     match extension(path) {
         "keras" => keras_file::save(model, path, true),
         "h5" | "hdf5" => legacy::save_model(model, path, true),
-        _ => Err(unknown(
+        _ => Err(unknown_name(
             path,
             "a model: `.keras`, or `.h5` for the legacy format",
         )),
@@ -197,7 +198,7 @@ pub fn save_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
         "npz" => return npz::save_weights(model, path),
         _ if path.to_string_lossy().ends_with(".weights.h5") => {}
         _ => {
-            return Err(unknown(
+            return Err(unknown_name(
                 path,
                 "weights: `.weights.h5`, `.safetensors` or `.npz`",
             ));
@@ -219,12 +220,13 @@ pub fn save_weights_in_shards(
     let path = path.as_ref();
     built(model)?;
     if !is_map(path) {
-        return Err(unknown(path, "the map of shards: `.weights.json`"));
+        return Err(unknown_name(path, "the map of shards: `.weights.json`"));
     }
     weights::shards::write(&state(model)?, path, max_shard_bytes)
 }
 
-fn state(model: &Model) -> Result<Tree> {
+/// The weights, and the state of the optimizer if the model has one.
+pub(crate) fn state(model: &Model) -> Result<Tree> {
     let mut tree = Tree::new();
     weights::write(model, &mut tree)?;
     if let Ok(optimizer) = model.optimizer() {
@@ -247,13 +249,4 @@ fn extension(path: &Path) -> &str {
     path.extension()
         .and_then(|e| e.to_str())
         .unwrap_or_default()
-}
-
-fn unknown(path: &Path, wanted: &str) -> Error {
-    let seems = crate::kind::of_file(path);
-    let got = match seems {
-        Some(kind) => format!("{} ({kind})", path.display()),
-        None => path.display().to_string(),
-    };
-    Error::argument("path", got, format!("a file name for {wanted}"))
 }

@@ -38,7 +38,7 @@ pub fn write(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Result<()>
     let path = path.as_ref();
     let members = tensors
         .iter()
-        .map(|(name, t)| Ok((format!("{name}.npy"), npy(t)?)));
+        .map(|(name, t)| Ok((format!("{name}.npy"), to_npy(t)?)));
     let members = members.collect::<Result<Vec<_>>>()?;
     atomic::write_file(path, |file| {
         archive::write(file, &members).map_err(|e| Error::io(path, e))
@@ -46,7 +46,10 @@ pub fn write(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Result<()>
 }
 
 /// The bytes of an `.npy` file, format 1.0.
-fn npy(tensor: &Tensor) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// A tensor without data, or a bfloat16, which NumPy does not know.
+pub fn to_npy(tensor: &Tensor) -> Result<Vec<u8>> {
     let dtype = tensor.dtype();
     let letter = match dtype {
         DType::BF16 => {

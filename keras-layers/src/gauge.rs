@@ -1,4 +1,4 @@
-use keras_tensor::{Result, Tensor};
+use keras_tensor::{Result, Tensor, Variable};
 
 /// A number that a layer gathers over batches, and that training shows beside its own: a metric in a field of a layer.
 ///
@@ -19,4 +19,7 @@ pub trait Gauge: Send + Sync {
     /// # Errors
     /// No memory.
     fn reset_state(&self) -> Result<()>;
+
+    /// What was gathered so far.
+    fn variables(&self) -> Vec<Variable>;
 }

@@ -24,8 +24,15 @@ pub use keras_applications as applications;
 pub use keras_io as io;
 pub use keras_layers::{activations, constraints, initializers, layers, operations, regularizers};
 pub use keras_metrics::{losses, metrics};
-pub use keras_models::{callbacks, layers as layer_list};
+pub use keras_models::layers as layer_list;
 pub use keras_tensor::{DType, Distribution, Error, Result, Shape, Tensor, Variable, ops, random};
+
+/// What happens around training besides training.
+pub mod callbacks {
+    #[cfg(feature = "hdf5")]
+    pub use keras_io::callbacks::*;
+    pub use keras_models::callbacks::*;
+}
 
 /// Data sets and pipelines.
 pub mod datasets {
@@ -62,14 +69,17 @@ pub mod config {
     pub use keras_layers::{dtype_policy, set_dtype_policy};
 }
 
-/// Helpers around data and names.
+/// Helpers around data, names and pictures.
 pub mod utils {
     pub use keras_datasets::utils::*;
+    pub use keras_io::{PlotModel, plot_history, plot_model};
     pub use keras_tensor::names::clear_session;
 }
 
 /// What most programs use.
 pub mod prelude {
+    #[cfg(feature = "hdf5")]
+    pub use crate::callbacks::{BackupAndRestore, ModelCheckpoint};
     pub use crate::callbacks::{Callback, EarlyStopping, History};
     pub use crate::datasets::{Batch, Dataset};
     pub use crate::losses::*;

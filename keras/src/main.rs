@@ -2,9 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-mod train;
+mod commands;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use commands::Command;
 use std::process::ExitCode;
 
 /// Keras in Rust.
@@ -15,23 +16,8 @@ struct Arguments {
     command: Option<Command>,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    /// Train a network on data that comes along (what `keras` does when it is told nothing)
-    Train {
-        #[command(subcommand)]
-        what: train::What,
-    },
-}
-
 fn main() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or(Command::Train {
-        what: train::What::default(),
-    });
-    let done = match command {
-        Command::Train { what } => train::run(what),
-    };
-    match done {
+    match Arguments::parse().command.unwrap_or_default().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("error: {}", e.to_string().replace('\n', " "));

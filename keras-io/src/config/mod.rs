@@ -1,5 +1,6 @@
 //! Configs in JSON: reading them with care, and bringing those of older Keras up to date.
 
+pub(crate) mod file;
 mod keras1;
 mod refuse;
 mod upgrade;
@@ -7,6 +8,8 @@ mod upgrade;
 use keras_models::{Compile, Model};
 use keras_tensor::Result;
 use serde_json::Value;
+
+pub use file::{load_config, save_config};
 
 use crate::Limits;
 use crate::limits::format_error;
@@ -21,8 +24,12 @@ pub(crate) fn parse(
     version: Option<&str>,
 ) -> Result<Value> {
     limits.check_bytes(what, text.len() as u64, text.len() as u64)?;
-    let mut json: Value = serde_json::from_slice(text)
+    let json: Value = serde_json::from_slice(text)
         .map_err(|e| format_error(what, format!("it is no JSON: {e}")))?;
+    prepared(what, json, limits, version)
+}
+
+fn prepared(what: &str, mut json: Value, limits: &Limits, version: Option<&str>) -> Result<Value> {
     // Some programs wrote the JSON as a string in JSON.
     if let Value::String(inner) = &json {
         json = serde_json::from_str(inner)

@@ -8,5 +8,8 @@ pub(crate) mod shards;
 mod walk;
 mod write;
 
-pub(crate) use read::{Plan, read};
+pub(crate) use read::{Plan, numbered, read};
 pub(crate) use write::write;
+
+/// The group of a backup that holds where training stands, beside the weights.
+pub(crate) const TRAINING_STATE: &str = "training_state";

@@ -3,6 +3,7 @@
 use keras_layers::LayerRef;
 use keras_tensor::{Error, Result, Tensor, Variable, ops};
 
+use super::TRAINING_STATE;
 use super::walk::{Seen, children, stored};
 use crate::hdf5::{Dataset, Group};
 use crate::limits::format_error;
@@ -118,7 +119,9 @@ fn read_new(
     }
     plan.skip(outcome.map_err(|e| in_layer(layer, e)))?;
     // Keras 2 stored the states of metrics, which Keras 3 starts anew.
-    let mut met: Vec<String> = vec!["optimizer".into(), "metrics".into()];
+    let mut met: Vec<String> = ["optimizer", "metrics", TRAINING_STATE]
+        .map(String::from)
+        .into();
     for (inner, child) in children(layer) {
         if !seen.is_first(&child) {
             continue;

@@ -1,7 +1,9 @@
 //! Files of attackers and damaged files: each an error, quickly.
 
 use keras_io::hdf5::{Group, Tree};
-use keras_io::{Limits, Load, load_model, save_model, save_weights, save_weights_in_shards};
+use keras_io::{
+    Limits, Load, inspect, load_model, save_model, save_weights, save_weights_in_shards,
+};
 use keras_layers::layers::{Dense, Input};
 use keras_models::{Compile, Sequential, layers};
 use keras_tensor::{Result, Tensor};
@@ -249,6 +251,7 @@ fn weights_that_lead_elsewhere_or_in_circles_are_refused() {
     // What is reached in a circle is left out with a warning; what counts is that the reader comes back.
     for version in ["", "_latest"] {
         let path = folder.join(format!("own_circle{version}.weights.h5"));
+        refused("circle", || inspect(&path, &Limits::default()));
         let warnings = Load::new().weights(&model(), &path).unwrap();
         assert!(
             warnings.iter().any(|w| w.contains("layers/dense/again")),
@@ -282,6 +285,7 @@ fn damaged_files_are_errors_and_never_panics() {
             // A changed number is no error; all that counts is that nothing panics or hangs.
             let begin = Instant::now();
             let _ = Load::new().model(&path);
+            let _ = inspect(&path, &Limits::default());
             assert!(begin.elapsed() < Duration::from_secs(1));
         }
     }

@@ -1,6 +1,9 @@
 //! Files that real Keras wrote, files of attackers, and our own.
 
+mod checkpoints;
 mod hostile;
+mod inspect;
+mod interrupted;
 mod layers;
 mod models;
 mod round_trip;

@@ -185,6 +185,10 @@ impl Gauge for Metric {
     fn reset_state(&self) -> Result<()> {
         self.reset_state()
     }
+
+    fn variables(&self) -> Vec<Variable> {
+        self.variables()
+    }
 }
 
 /// A metric, by name or as a value. A name is the name of its number in logs, exactly as it is given.

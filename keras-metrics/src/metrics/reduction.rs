@@ -249,6 +249,9 @@ macro_rules! gauges {
             fn reset_state(&self) -> Result<()> {
                 self.reset_state()
             }
+            fn variables(&self) -> Vec<Variable> {
+                self.variables()
+            }
         }
     )*};
 }

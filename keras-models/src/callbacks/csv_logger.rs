@@ -1,9 +1,10 @@
 use keras_tensor::{Error, Result};
+use serde_json::json;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-use super::Callback;
+use super::{Callback, CallbackState};
 use crate::{Logs, Model};
 
 /// Writes a line of numbers for each epoch: `epoch`, then the names in the order of the alphabet; `NA` where an epoch
@@ -14,6 +15,8 @@ pub struct CSVLogger {
     separator: String,
     append: bool,
     file: Option<File>,
+    /// Whether the first line that is written takes the place of what the file holds.
+    anew: bool,
     columns: Vec<String>,
 }
 
@@ -25,6 +28,7 @@ impl CSVLogger {
             separator: ",".into(),
             append: false,
             file: None,
+            anew: true,
             columns: Vec::new(),
         }
     }
@@ -44,9 +48,19 @@ impl CSVLogger {
     fn write(&mut self, fields: &[String]) -> Result<()> {
         let line = fields.join(&self.separator) + "\r\n";
         let file = self.file.as_mut().expect("opened when training began");
-        file.write_all(line.as_bytes())
+        if std::mem::take(&mut self.anew) {
+            file.set_len(0).map_err(|e| Error::io(&self.path, e))?;
+        }
+        file.seek(SeekFrom::End(0))
+            .and_then(|_| file.write_all(line.as_bytes()))
             .and_then(|()| file.flush())
             .map_err(|e| Error::io(&self.path, e))
+    }
+
+    /// How long the file is.
+    fn length(&self, file: &File) -> Result<u64> {
+        let about = file.metadata().map_err(|e| Error::io(&self.path, e))?;
+        Ok(about.len())
     }
 }
 
@@ -64,11 +78,11 @@ impl Callback for CSVLogger {
         let file = OpenOptions::new()
             .create(true)
             .write(true)
-            .append(continued)
-            .truncate(!continued)
+            .truncate(false)
             .open(&self.path)
             .map_err(|e| Error::io(&self.path, e))?;
         self.file = Some(file);
+        self.anew = !continued;
         Ok(())
     }
 
@@ -97,6 +111,37 @@ impl Callback for CSVLogger {
 
     fn on_train_end(&mut self, _: &mut Model, _: &Logs) -> Result<()> {
         self.file = None;
+        Ok(())
+    }
+
+    fn state(&self) -> Result<Option<CallbackState>> {
+        let written = match &self.file {
+            Some(file) if !self.anew => self.length(file)?,
+            _ => 0,
+        };
+        Ok(Some(CallbackState {
+            class: "CSVLogger".into(),
+            settings: json!({"written": written, "columns": self.columns}),
+            tensors: Vec::new(),
+        }))
+    }
+
+    /// Cuts off the lines of epochs that will be run again.
+    fn set_state(&mut self, state: &CallbackState) -> Result<()> {
+        let written = state.settings["written"].as_u64().unwrap_or(0);
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        // A file that somebody removed or cut begins anew.
+        if written > 0 && self.length(file)? >= written {
+            file.set_len(written)
+                .map_err(|e| Error::io(&self.path, e))?;
+            let columns = state.settings["columns"].as_array().into_iter().flatten();
+            self.columns = columns
+                .filter_map(|c| Some(c.as_str()?.to_string()))
+                .collect();
+            self.anew = false;
+        }
         Ok(())
     }
 }

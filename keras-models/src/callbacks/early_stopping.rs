@@ -1,7 +1,8 @@
 use keras_tensor::{Result, Tensor};
+use serde_json::json;
 
-use super::Callback;
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Mode, Monitor, count, from_bits, to_bits};
+use super::{Callback, CallbackState};
 use crate::{Logs, Model};
 
 /// Stops training when a number has stopped getting better.
@@ -159,6 +160,26 @@ impl Callback for EarlyStopping {
             }
             model.set_weights(weights)?;
         }
+        Ok(())
+    }
+
+    fn state(&self) -> Result<Option<CallbackState>> {
+        Ok(Some(CallbackState {
+            class: "EarlyStopping".into(),
+            settings: json!({
+                "wait": self.wait,
+                "best": to_bits(self.best),
+                "best_epoch": self.best_epoch,
+            }),
+            tensors: self.best_weights.clone().unwrap_or_default(),
+        }))
+    }
+
+    fn set_state(&mut self, state: &CallbackState) -> Result<()> {
+        self.wait = count(&state.settings["wait"]);
+        self.best = from_bits(&state.settings["best"]);
+        self.best_epoch = count(&state.settings["best_epoch"]);
+        self.best_weights = Some(state.tensors.clone()).filter(|weights| !weights.is_empty());
         Ok(())
     }
 }

@@ -15,12 +15,14 @@ pub use early_stopping::EarlyStopping;
 pub use history::History;
 pub use lambda::LambdaCallback;
 pub use learning_rate_scheduler::LearningRateScheduler;
-pub use monitor::Mode;
+pub use monitor::{Mode, Monitor};
 pub use progbar::{Progbar, ProgbarLogger};
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 pub use terminate_on_nan::TerminateOnNaN;
 
 use keras_tensor::Result;
+
+pub use crate::training::{CallbackState, TrainingState};
 
 use crate::{Logs, Model};
 
@@ -103,6 +105,27 @@ pub trait Callback {
     fn on_predict_batch_end(&mut self, batch: usize, model: &mut Model, logs: &Logs) -> Result<()> {
         Ok(())
     }
+    /// What this callback needs to go on after an interruption; `None` where it needs nothing.
+    fn state(&self) -> Result<Option<CallbackState>> {
+        Ok(None)
+    }
+    /// Takes over what [`Callback::state`] told when training was interrupted.
+    fn set_state(&mut self, state: &CallbackState) -> Result<()> {
+        Ok(())
+    }
+    /// After the hooks for the beginning of training: where an earlier training was interrupted. The callback gives the
+    /// model its weights and its optimizer's state; `fit` does the rest.
+    fn resume(&mut self, model: &mut Model) -> Result<Option<TrainingState>> {
+        Ok(None)
+    }
+    /// Whether [`Callback::save_state`] is wanted now; asked when all callbacks were told of the end of a batch or an epoch.
+    fn wants_state(&self) -> bool {
+        false
+    }
+    /// Saves the model and where its training stands.
+    fn save_state(&mut self, model: &mut Model, state: &TrainingState) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A callback that its owner lends, so that it can be looked at after training.
@@ -156,5 +179,20 @@ impl<C: Callback + ?Sized> Callback for &mut C {
     }
     fn on_predict_batch_end(&mut self, batch: usize, model: &mut Model, logs: &Logs) -> Result<()> {
         (**self).on_predict_batch_end(batch, model, logs)
+    }
+    fn state(&self) -> Result<Option<CallbackState>> {
+        (**self).state()
+    }
+    fn set_state(&mut self, state: &CallbackState) -> Result<()> {
+        (**self).set_state(state)
+    }
+    fn resume(&mut self, model: &mut Model) -> Result<Option<TrainingState>> {
+        (**self).resume(model)
+    }
+    fn wants_state(&self) -> bool {
+        (**self).wants_state()
+    }
+    fn save_state(&mut self, model: &mut Model, state: &TrainingState) -> Result<()> {
+        (**self).save_state(model, state)
     }
 }

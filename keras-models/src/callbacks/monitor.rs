@@ -2,6 +2,7 @@
 
 use keras_metrics::metrics::Direction;
 use keras_tensor::{Error, Result};
+use serde_json::Value;
 
 use crate::{Logs, Model};
 
@@ -17,17 +18,21 @@ pub enum Mode {
     Max,
 }
 
-/// The number that is watched, and the best that it has been.
+/// A number that a callback watches, and which way it gets better.
 #[derive(Clone, Debug)]
-pub(super) struct Monitor {
-    pub(super) name: String,
-    pub(super) mode: Mode,
-    pub(super) min_delta: f64,
+pub struct Monitor {
+    /// The name in the logs.
+    pub name: String,
+    /// Which way is better.
+    pub mode: Mode,
+    /// What counts as better: more than this.
+    pub min_delta: f64,
     up: bool,
 }
 
 impl Monitor {
-    pub(super) fn new(name: &str) -> Self {
+    /// Any change of this number counts; its metric tells which way is better.
+    pub fn new(name: &str) -> Self {
         Monitor {
             name: name.to_string(),
             mode: Mode::Auto,
@@ -37,7 +42,10 @@ impl Monitor {
     }
 
     /// Finds out which way is better, where that is left to the metric.
-    pub(super) fn decide(&mut self, callback: &str, model: &Model) -> Result<()> {
+    ///
+    /// # Errors
+    /// The metric does not know, or the model is not compiled; the message names the callback.
+    pub fn decide(&mut self, callback: &str, model: &Model) -> Result<()> {
         self.up = match self.mode {
             Mode::Min => false,
             Mode::Max => true,
@@ -62,7 +70,7 @@ impl Monitor {
     }
 
     /// Whether `value` is better than `best` by more than `min_delta`; anything is better than nothing.
-    pub(super) fn is_better(&self, value: f64, best: Option<f64>) -> bool {
+    pub fn is_better(&self, value: f64, best: Option<f64>) -> bool {
         match best {
             None => !value.is_nan(),
             Some(best) if self.up => value - self.min_delta.abs() > best,
@@ -71,12 +79,12 @@ impl Monitor {
     }
 
     /// The watched number of this epoch.
-    pub(super) fn value(&self, logs: &Logs) -> Option<f64> {
+    pub fn value(&self, logs: &Logs) -> Option<f64> {
         logs.get(&self.name)
     }
 
     /// The error for a name that no epoch ever had.
-    pub(super) fn missing(&self, callback: &str, logs: &Logs) -> Error {
+    pub fn missing(&self, callback: &str, logs: &Logs) -> Error {
         let known: Vec<&str> = logs.names().collect();
         Error::argument(
             format!("{callback}.monitor"),
@@ -87,4 +95,19 @@ impl Monitor {
             ),
         )
     }
+}
+
+/// The best number in a callback's state, every bit of it.
+pub(super) fn to_bits(best: Option<f64>) -> Value {
+    best.map(f64::to_bits).into()
+}
+
+/// The best number that a callback's state holds.
+pub(super) fn from_bits(best: &Value) -> Option<f64> {
+    best.as_u64().map(f64::from_bits)
+}
+
+/// A count that a callback's state holds.
+pub(super) fn count(value: &Value) -> usize {
+    value.as_u64().unwrap_or(0) as usize
 }

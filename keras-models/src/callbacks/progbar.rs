@@ -17,6 +17,7 @@ pub struct Progbar {
     target: Option<usize>,
     verbose: u8,
     terminal: bool,
+    stderr: bool,
     start: Instant,
     after_first_step: Option<Instant>,
     last_drawn: Option<Instant>,
@@ -30,11 +31,19 @@ impl Progbar {
             target,
             verbose,
             terminal: std::io::stdout().is_terminal(),
+            stderr: false,
             start: Instant::now(),
             after_first_step: None,
             last_drawn: None,
             drawn_width: 0,
         }
+    }
+
+    /// Draws to the standard error stream, where results of a program are not.
+    pub fn to_stderr(mut self) -> Self {
+        self.terminal = std::io::stderr().is_terminal();
+        self.stderr = true;
+        self
     }
 
     /// Shows that `current` steps are done; `last` makes it the last drawing.
@@ -54,7 +63,7 @@ impl Progbar {
             (_, false) => plain(&self.bar(current, logs, elapsed, step, last)),
             (_, true) => self.redrawn(self.bar(current, logs, elapsed, step, last)),
         };
-        let mut out = std::io::stdout().lock();
+        let mut out = stream(self.stderr);
         let end = if last { "\n" } else { "" };
         // A closed output is no reason to stop training.
         let _ = write!(out, "{text}{end}").and_then(|()| out.flush());
@@ -115,6 +124,13 @@ impl Progbar {
     }
 }
 
+fn stream(stderr: bool) -> Box<dyn Write> {
+    match stderr {
+        true => Box::new(std::io::stderr().lock()),
+        false => Box::new(std::io::stdout().lock()),
+    }
+}
+
 fn numbers(logs: &Logs) -> String {
     // Those of training come before those of validation, which come last.
     let validates = |name: &str| name.starts_with("val_");
@@ -169,6 +185,8 @@ pub struct ProgbarLogger {
     bar: Option<Progbar>,
     seen: usize,
     in_fit: bool,
+    verbose: Option<u8>,
+    stderr: bool,
 }
 
 impl ProgbarLogger {
@@ -177,8 +195,21 @@ impl ProgbarLogger {
         ProgbarLogger::default()
     }
 
+    /// Shows so much whatever `fit` is told: 0 nothing, 1 a bar, 2 a line an epoch.
+    pub fn verbose(mut self, verbose: u8) -> Self {
+        self.verbose = Some(verbose);
+        self
+    }
+
+    /// Draws to the standard error stream, where results of a program are not.
+    pub fn to_stderr(mut self) -> Self {
+        self.stderr = true;
+        self
+    }
+
     fn begin(&mut self) {
-        self.bar = Some(Progbar::new(self.params.steps, self.params.verbose));
+        let bar = Progbar::new(self.params.steps, self.params.verbose);
+        self.bar = Some(if self.stderr { bar.to_stderr() } else { bar });
         self.seen = 0;
     }
 
@@ -202,6 +233,7 @@ impl ProgbarLogger {
 impl Callback for ProgbarLogger {
     fn set_params(&mut self, params: &Params) {
         self.params = params.clone();
+        self.params.verbose = self.verbose.unwrap_or(params.verbose);
     }
 
     fn on_train_begin(&mut self, _: &mut Model, _: &Logs) -> Result<()> {
@@ -212,7 +244,8 @@ impl Callback for ProgbarLogger {
     fn on_epoch_begin(&mut self, epoch: usize, _: &mut Model, _: &Logs) -> Result<()> {
         self.begin();
         if self.params.verbose > 0 && self.params.epochs > 1 {
-            println!("Epoch {}/{}", epoch + 1, self.params.epochs);
+            let line = format!("Epoch {}/{}", epoch + 1, self.params.epochs);
+            let _ = writeln!(stream(self.stderr), "{line}");
         }
         Ok(())
     }

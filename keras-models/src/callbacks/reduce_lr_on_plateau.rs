@@ -1,7 +1,8 @@
 use keras_tensor::{Error, Result};
+use serde_json::json;
 
-use super::Callback;
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Mode, Monitor, count, from_bits, to_bits};
+use super::{Callback, CallbackState};
 use crate::{Logs, Model};
 
 /// Lowers the learning rate when a number has stopped getting better.
@@ -128,6 +129,25 @@ impl Callback for ReduceLROnPlateau {
                 self.wait = 0;
             }
         }
+        Ok(())
+    }
+
+    fn state(&self) -> Result<Option<CallbackState>> {
+        Ok(Some(CallbackState {
+            class: "ReduceLROnPlateau".into(),
+            settings: json!({
+                "wait": self.wait,
+                "cooling": self.cooling,
+                "best": to_bits(self.best),
+            }),
+            tensors: Vec::new(),
+        }))
+    }
+
+    fn set_state(&mut self, state: &CallbackState) -> Result<()> {
+        self.wait = count(&state.settings["wait"]);
+        self.cooling = count(&state.settings["cooling"]);
+        self.best = from_bits(&state.settings["best"]);
         Ok(())
     }
 }

@@ -168,6 +168,15 @@ impl Compiled {
         self.watched.results(false, logs)
     }
 
+    /// What the loss and the metrics have gathered, as far as the first batch has made them.
+    pub(crate) fn metric_variables(&self) -> Vec<Variable> {
+        let mut all = self.loss_tracker.variables();
+        all.extend(self.watched.variables());
+        all.extend(self.losses.variables());
+        all.extend(self.plan.held.iter().flat_map(|m| m.variables()));
+        all
+    }
+
     pub(crate) fn reset_metrics(&self) -> Result<()> {
         self.loss_tracker.reset_state()?;
         self.watched.reset()?;

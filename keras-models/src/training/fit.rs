@@ -1,9 +1,10 @@
 //! Epochs of batches with callbacks around them.
 
-use keras_datasets::{Batch, Dataset};
+use keras_datasets::Dataset;
 use keras_tensor::{Error, Result};
 use std::collections::HashMap;
 
+use super::batches::Batches;
 use super::hooks::Hooks;
 use super::{Data, class_weight};
 use crate::callbacks::{Callback, History, Params, ProgbarLogger};
@@ -163,6 +164,13 @@ impl<'a> Fit<'a> {
     }
 }
 
+/// Where an epoch begins, or goes on.
+struct Place<'a> {
+    epoch: usize,
+    step: usize,
+    validation: Option<&'a Dataset>,
+}
+
 impl Model {
     /// Trains, and gives the numbers of every epoch.
     ///
@@ -185,10 +193,31 @@ impl Model {
         let mut logs = Logs::new();
         let mut batches = Batches::new(&train, how.steps_per_epoch);
         hooks.tell(self, |c, m| c.on_train_begin(m, &Logs::new()))?;
-        for epoch in how.initial_epoch..how.epochs {
+        let mut resumed = hooks.resume(self)?;
+        let first = resumed.as_ref().map_or(how.initial_epoch, |r| r.epoch());
+        for epoch in first..how.epochs {
             self.reset_metrics()?;
-            hooks.tell(self, |c, m| c.on_epoch_begin(epoch, m, &Logs::new()))?;
-            logs = self.train_epoch(&mut batches, &how, &mut hooks)?;
+            let mut running = Logs::new();
+            let step = match resumed.take() {
+                Some(at) => {
+                    self.go_on(&at, &mut batches, validation.as_ref(), &mut hooks)?;
+                    if at.batch() > 0 {
+                        self.results(&mut running)?;
+                    }
+                    at.batch()
+                }
+                None => {
+                    hooks.tell(self, |c, m| c.on_epoch_begin(epoch, m, &Logs::new()))?;
+                    batches.begin_epoch();
+                    0
+                }
+            };
+            let at = Place {
+                epoch,
+                step,
+                validation: validation.as_ref(),
+            };
+            logs = self.train_epoch(&mut batches, at, running, &how, &mut hooks)?;
             if let Some(validation) = &validation
                 && (epoch + 1).is_multiple_of(how.validation_freq)
             {
@@ -199,6 +228,8 @@ impl Model {
                 logs.sort();
             }
             hooks.tell(self, |c, m| c.on_epoch_end(epoch, m, &mut logs))?;
+            batches.begin_epoch();
+            self.save_state((epoch + 1, 0), &batches, validation.as_ref(), &mut hooks)?;
             if self.stopped {
                 break;
             }
@@ -212,16 +243,16 @@ impl Model {
         Ok(history)
     }
 
-    /// Trains on the batches of an epoch; the numbers are those after the last one.
+    /// Trains on the batches of an epoch from some step on; the numbers are those after the last one.
     fn train_epoch(
         &mut self,
         batches: &mut Batches<'_>,
+        at: Place<'_>,
+        mut logs: Logs,
         how: &Fit<'_>,
         hooks: &mut Hooks<'_>,
     ) -> Result<Logs> {
-        let mut logs = Logs::new();
-        let mut step = 0;
-        batches.begin_epoch();
+        let mut step = at.step;
         while let Some(batch) = batches.next(step) {
             let mut batch = batch?;
             if let Some(weights) = &how.class_weight {
@@ -232,6 +263,7 @@ impl Model {
             self.take_train_step(&batch, &mut logs)?;
             hooks.tell(self, |c, m| c.on_train_batch_end(step, m, &logs))?;
             step += 1;
+            self.save_state((at.epoch, step), batches, at.validation, hooks)?;
             if self.stopped {
                 break;
             }
@@ -243,45 +275,5 @@ impl Model {
             ));
         }
         Ok(logs)
-    }
-}
-
-/// The batches of all epochs: each epoch goes through the data, or goes on in it for a given number of steps.
-struct Batches<'a> {
-    dataset: &'a Dataset,
-    steps: Option<usize>,
-    running: Option<keras_datasets::Iter>,
-}
-
-impl<'a> Batches<'a> {
-    fn new(dataset: &'a Dataset, steps: Option<usize>) -> Self {
-        Batches {
-            dataset,
-            steps,
-            running: None,
-        }
-    }
-
-    fn begin_epoch(&mut self) {
-        if self.steps.is_none() {
-            self.running = None;
-        }
-    }
-
-    fn next(&mut self, step: usize) -> Option<Result<Batch>> {
-        if self.steps.is_some_and(|steps| step >= steps) {
-            return None;
-        }
-        let running = self.running.get_or_insert_with(|| self.dataset.iter());
-        let batch = running.next();
-        if batch.is_none() {
-            if let Some(steps) = self.steps.filter(|_| step > 0) {
-                eprintln!(
-                    "warning: the data ran out after {step} of {steps} steps; repeat it (`Dataset::repeat`) or ask for fewer"
-                );
-            }
-            self.running = None;
-        }
-        batch
     }
 }

@@ -3,7 +3,7 @@
 use keras_datasets::{Each, Names, Structure};
 use keras_metrics::losses::{Loss, LossFunction, Losses};
 use keras_metrics::metrics::Mean;
-use keras_tensor::{Error, Result, SmallVec, Tensor, ops};
+use keras_tensor::{Error, Result, SmallVec, Tensor, Variable, ops};
 use std::sync::Arc;
 
 use crate::Logs;
@@ -135,6 +135,12 @@ impl OutputLosses {
 
     pub(crate) fn reset(&self) -> Result<()> {
         self.shown().try_for_each(|(_, mean)| mean.reset_state())
+    }
+
+    pub(crate) fn variables(&self) -> Vec<Variable> {
+        self.shown()
+            .flat_map(|(_, mean)| mean.variables())
+            .collect()
     }
 
     fn shown(&self) -> impl Iterator<Item = &(String, Mean)> {

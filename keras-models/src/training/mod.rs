@@ -1,5 +1,6 @@
 //! Compiling, fitting, evaluating, predicting.
 
+mod batches;
 mod class_weight;
 mod compile;
 mod data;
@@ -8,6 +9,8 @@ mod fit;
 mod hooks;
 mod losses;
 mod predict;
+mod resume;
+mod state;
 mod step;
 mod watched;
 
@@ -16,6 +19,7 @@ pub use data::Data;
 pub use evaluate::Evaluate;
 pub use fit::Fit;
 pub use predict::Predict;
+pub use state::{CallbackState, TrainingState};
 
 pub(crate) use compile::Compiled;
 pub(crate) use step::TrainStep;

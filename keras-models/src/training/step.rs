@@ -184,7 +184,7 @@ impl Model {
     }
 
     /// The running loss and metrics, in the order of the alphabet as Keras 3 has them.
-    fn results(&self, logs: &mut Logs) -> Result<()> {
+    pub(super) fn results(&self, logs: &mut Logs) -> Result<()> {
         let before = logs.names().count();
         self.compiled()?.results(logs)?;
         if logs.names().count() != before {

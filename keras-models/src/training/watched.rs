@@ -2,7 +2,7 @@
 
 use keras_datasets::{Names, Structure};
 use keras_metrics::metrics::{Direction, Metric, MetricSetting, resolve_metric};
-use keras_tensor::{Error, Result, Tensor};
+use keras_tensor::{Error, Result, Tensor, Variable};
 use std::collections::HashMap;
 
 use crate::Logs;
@@ -185,9 +185,16 @@ impl WatchedList {
         Ok(())
     }
 
+    fn ready(&self) -> impl Iterator<Item = &Metric> {
+        self.given.iter().filter_map(|w| w.metric.as_ref())
+    }
+
+    pub(super) fn variables(&self) -> Vec<Variable> {
+        self.ready().flat_map(Metric::variables).collect()
+    }
+
     pub(super) fn reset(&self) -> Result<()> {
-        let mut ready = self.given.iter().filter_map(|w| w.metric.as_ref());
-        ready.try_for_each(Metric::reset_state)
+        self.ready().try_for_each(Metric::reset_state)
     }
 
     /// Which way the metric of this name is better, if there is one that knows.

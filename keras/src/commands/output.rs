@@ -1,0 +1,24 @@
+//! Results on standard output, progress on the standard error stream.
+
+use keras::callbacks::ProgbarLogger;
+use keras::{Error, Result};
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// Prints a result.
+pub(crate) fn print(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        // Whoever listened has heard enough.
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(|e| Error::io("standard output", e)),
+    }
+}
+
+/// A bar on a terminal, elsewhere a line an epoch if `lines` are wanted, and nothing where it is to be quiet.
+pub(crate) fn progress(quiet: bool, lines: bool) -> ProgbarLogger {
+    let verbose = match (quiet, std::io::stderr().is_terminal()) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => u8::from(lines) * 2,
+    };
+    ProgbarLogger::new().to_stderr().verbose(verbose)
+}

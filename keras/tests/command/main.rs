@@ -1,0 +1,11 @@
+//! The `keras` command on files that real Keras wrote, as a user runs it.
+
+mod convert;
+mod errors;
+mod plot;
+mod run;
+mod show;
+#[allow(dead_code)]
+#[path = "../../../keras-io/tests/files/support.rs"]
+mod support;
+mod train;
