@@ -13,6 +13,7 @@ FILES = {
                "sub.weights.h5", "case.json", "io.npz", "io_k2.npz", "weights.safetensors"],
     "train": ["final.keras", "final_k2.keras", "final.h5", "final_k2.h5", "case.json", "case_k2.json", "io.npz", "io_k2.npz"],
 }
+FOLDERS = ["ckpt_k2", "savedmodel_k2", "export_k3"]
 # One of each architecture and optimizer; the others differ in settings that files do not hold.
 members = {}
 for kind, names in FILES.items():
@@ -20,6 +21,8 @@ for kind, names in FILES.items():
         for name in names:
             if (folder / name).exists():
                 members[f"{kind}/{folder.name}/{name}"] = (folder / name).read_bytes()
+        for file in sorted(f for name in FOLDERS for f in (folder / name).rglob("*") if f.is_file()):
+            members[f"{kind}/{folder.name}/{file.relative_to(folder)}"] = file.read_bytes()
 with zipfile.ZipFile(here / "files.zip", "w", zipfile.ZIP_DEFLATED) as z:
     for name, data in sorted(members.items()):
         z.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED, 9)

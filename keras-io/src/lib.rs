@@ -13,6 +13,8 @@ mod bytes;
 #[cfg(feature = "hdf5")]
 pub mod callbacks;
 #[cfg(feature = "hdf5")]
+mod checkpoint;
+#[cfg(feature = "hdf5")]
 mod config;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
@@ -28,6 +30,7 @@ mod model;
 mod named;
 pub mod npz;
 mod plot;
+#[cfg(feature = "hdf5")]
 mod protobuf;
 pub mod safetensors;
 #[cfg(feature = "hdf5")]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::hdf5::{Group, Tree};
 use crate::weights::{Plan, legacy};
-use crate::{Limits, atomic, keras_file, npz, safetensors, unknown_name, weights};
+use crate::{Limits, atomic, checkpoint, keras_file, npz, safetensors, unknown_name, weights};
 
 /// A model that was read, and what the reader has to say.
 pub struct Loaded {
@@ -101,6 +101,9 @@ impl Load {
         let path = path.as_ref();
         let mut plan = Plan::new(self.skip_mismatch);
         match extension(path) {
+            _ if checkpoint::is_one(path) => {
+                checkpoint::load_weights(model, path, &self.limits, &mut plan)?;
+            }
             "h5" | "hdf5" => {
                 let file = Group::open(path, &self.limits)?;
                 if legacy::is_legacy(&file)? {
@@ -117,7 +120,7 @@ impl Load {
             "safetensors" => safetensors::load_weights(model, path, &self.limits)?,
             "npz" => npz::load_weights(model, path, &self.limits)?,
             _ => {
-                let wanted = "weights: `.weights.h5`, `.weights.json`, `.h5`, `.keras`, `.safetensors` or `.npz`";
+                let wanted = "weights: `.weights.h5`, `.weights.json`, `.h5`, `.keras`, `.ckpt`, `.safetensors` or `.npz`";
                 return Err(unknown_name(path, wanted));
             }
         }
@@ -186,7 +189,8 @@ pub fn save_model(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Writes the weights of a model: `.weights.h5`, which also holds the state of its optimizer, `.safetensors` or `.npz`.
+/// Writes the weights of a model: `.weights.h5` or a TensorFlow checkpoint `.ckpt`, which also hold the state of its
+/// optimizer, `.safetensors` or `.npz`.
 ///
 /// # Errors
 /// Another extension, or what the system says; an old file is then left as it was.
@@ -196,12 +200,11 @@ pub fn save_weights(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     match extension(path) {
         "safetensors" => return safetensors::save_weights(model, path),
         "npz" => return npz::save_weights(model, path),
+        "ckpt" => return checkpoint::save_weights(model, path),
         _ if path.to_string_lossy().ends_with(".weights.h5") => {}
         _ => {
-            return Err(unknown_name(
-                path,
-                "weights: `.weights.h5`, `.safetensors` or `.npz`",
-            ));
+            let wanted = "weights: `.weights.h5`, `.ckpt`, `.safetensors` or `.npz`";
+            return Err(unknown_name(path, wanted));
         }
     }
     atomic::write_bytes(path, &state(model)?.to_bytes()?)

@@ -8,7 +8,7 @@ pub(crate) mod shards;
 mod walk;
 mod write;
 
-pub(crate) use read::{Plan, numbered, read};
+pub(crate) use read::{Plan, Stored, in_layer, numbered, read};
 pub(crate) use write::write;
 
 /// The group of a backup that holds where training stands, beside the weights.

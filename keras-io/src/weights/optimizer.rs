@@ -3,9 +3,9 @@
 use keras_optimizers::Optimizer;
 use keras_tensor::{Result, Tensor, Variable};
 
-use super::read::{Plan, numbered};
+use super::read::{Plan, Stored, numbered};
 use super::write::write_variables;
-use crate::hdf5::{Dataset, Group, Tree};
+use crate::hdf5::{Group, Tree};
 use crate::limits::format_error;
 
 /// Puts the state into the group `optimizer`.
@@ -33,7 +33,7 @@ pub(crate) fn read(
 pub(crate) fn take(
     optimizer: &Optimizer,
     weights: &[Variable],
-    stored: &[Dataset],
+    stored: &[impl Stored],
     plan: &mut Plan,
 ) -> Result<()> {
     let mut slots = false;
@@ -55,7 +55,7 @@ pub(crate) fn take(
     Ok(())
 }
 
-fn fill(optimizer: &Optimizer, stored: &[Dataset], state: &mut Plan) -> Result<()> {
+fn fill(optimizer: &Optimizer, stored: &[impl Stored], state: &mut Plan) -> Result<()> {
     let mut variables = optimizer.variables();
     let mut stored = stored;
     if stored.len() != variables.len() && !stored.is_empty() {
@@ -72,7 +72,7 @@ fn fill(optimizer: &Optimizer, stored: &[Dataset], state: &mut Plan) -> Result<(
             stored.len(),
             variables.len()
         );
-        return Err(format_error("HDF5", problem));
+        return Err(format_error("the stored state", problem));
     }
     let mut both = variables.iter().zip(stored);
     both.try_for_each(|(variable, dataset)| state.take(variable, dataset))?;
@@ -89,7 +89,7 @@ fn fill(optimizer: &Optimizer, stored: &[Dataset], state: &mut Plan) -> Result<(
 }
 
 /// Nadam's product of the momenta of all steps so far: `u_t = beta_1 (1 - 0.5 * 0.96^t)`.
-fn product_of_momenta(optimizer: &Optimizer, stored: &[Dataset]) -> Result<Tensor> {
+fn product_of_momenta(optimizer: &Optimizer, stored: &[impl Stored]) -> Result<Tensor> {
     let beta_1 = optimizer.config()?["beta_1"].as_f64().unwrap_or(0.9);
     let steps = match stored.first() {
         Some(iteration) => iteration.read()?.item()? as i64,
@@ -124,11 +124,11 @@ const OLD_SLOTS: &[(&str, &str)] = &[
 
 /// What a file of Keras before 2.11 holds, in today's order: it had one kind of slot of all weights, then the next kind.
 /// Others are left as they are.
-pub(crate) fn in_order_of_today(
+pub(crate) fn in_order_of_today<S: Stored>(
     optimizer: &Optimizer,
     weights: &[Variable],
-    stored: Vec<(String, Dataset)>,
-) -> Result<Vec<Dataset>> {
+    stored: Vec<(String, S)>,
+) -> Result<Vec<S>> {
     fn slot(name: &str) -> &str {
         let name = name.split(':').next().unwrap_or_default();
         name.rsplit('/').next().unwrap_or_default()
@@ -138,10 +138,10 @@ pub(crate) fn in_order_of_today(
         return Ok(stored.into_iter().map(|(_, dataset)| dataset).collect());
     }
     optimizer.build(weights)?;
-    let mut left: Vec<Option<(String, Dataset)>> = stored.into_iter().map(Some).collect();
-    let mut sorted: Vec<Dataset> = left[0].take().map(|(_, d)| d).into_iter().collect();
+    let mut left: Vec<Option<(String, S)>> = stored.into_iter().map(Some).collect();
+    let mut sorted: Vec<S> = left[0].take().map(|(_, d)| d).into_iter().collect();
     for variable in optimizer.variables() {
-        let fits = |entry: &Option<(String, Dataset)>| {
+        let fits = |entry: &Option<(String, S)>| {
             entry.as_ref().is_some_and(|(name, _)| {
                 let mut same = OLD_SLOTS.iter().filter(|(old, _)| *old == slot(name));
                 same.any(|(_, new)| variable.name().ends_with(&format!("_{new}")))

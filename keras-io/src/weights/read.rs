@@ -8,6 +8,28 @@ use super::walk::{Seen, children, stored};
 use crate::hdf5::{Dataset, Group};
 use crate::limits::format_error;
 
+/// A value in a file, of any format.
+pub(crate) trait Stored {
+    /// What it is, for errors.
+    fn what(&self) -> String;
+    fn shape(&self) -> Result<Vec<u64>>;
+    fn read(&self) -> Result<Tensor>;
+}
+
+impl Stored for Dataset {
+    fn what(&self) -> String {
+        format!("HDF5 dataset /{}", self.path())
+    }
+
+    fn shape(&self) -> Result<Vec<u64>> {
+        Dataset::shape(self)
+    }
+
+    fn read(&self) -> Result<Tensor> {
+        Dataset::read(self)
+    }
+}
+
 /// What will be assigned once all has been read, and what is to be told.
 #[derive(Default)]
 pub(crate) struct Plan {
@@ -28,7 +50,7 @@ impl Plan {
     ///
     /// # Errors
     /// Another shape, which is found before anything is read.
-    pub(crate) fn take(&mut self, variable: &Variable, stored: &Dataset) -> Result<()> {
+    pub(crate) fn take(&mut self, variable: &Variable, stored: &impl Stored) -> Result<()> {
         let shape = stored.shape()?;
         let wanted = variable.shape();
         let fits = shape.len() == wanted.rank()
@@ -41,10 +63,7 @@ impl Plan {
                 "shape {shape:?} where weight `{}` has {wanted}",
                 variable.path()
             );
-            return Err(format_error(
-                format!("HDF5 dataset /{}", stored.path()),
-                problem,
-            ));
+            return Err(format_error(stored.what(), problem));
         }
         self.put(variable, stored.read()?)
     }
@@ -248,7 +267,7 @@ fn holds_data(group: &Group, depth: usize) -> Result<bool> {
     Ok(false)
 }
 
-fn in_layer(layer: &LayerRef, source: Error) -> Error {
+pub(crate) fn in_layer(layer: &LayerRef, source: Error) -> Error {
     Error::InLayer {
         name: layer.name().to_string(),
         class: layer.class_name().to_string(),

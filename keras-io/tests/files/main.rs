@@ -1,5 +1,6 @@
 //! Files that real Keras wrote, files of attackers, and our own.
 
+mod checkpoint;
 mod checkpoints;
 mod hostile;
 mod inspect;

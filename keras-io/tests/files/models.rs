@@ -42,7 +42,7 @@ fn is_later(case: &Case) -> bool {
         .is_none_or(|json| uses_later(&json))
 }
 
-fn predicts(case: &Case, file: &str, model: &Model, io: &Arrays, tally: &mut Tally) {
+pub(crate) fn predicts(case: &Case, file: &str, model: &Model, io: &Arrays, tally: &mut Tally) {
     let x = io.list("x");
     let info = case.json("case.json");
     let what = format!("{} {file}", case.name);

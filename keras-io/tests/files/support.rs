@@ -52,7 +52,7 @@ pub(crate) fn cases(kind: &str) -> Vec<Case> {
     for i in 0..zip.len() {
         let mut member = zip.by_index(i).unwrap();
         let name = member.name().unwrap().to_string();
-        let parts: Vec<&str> = name.split('/').collect();
+        let parts: Vec<&str> = name.splitn(3, '/').collect();
         if parts[0] == kind {
             let mut bytes = Vec::new();
             member.read_to_end(&mut bytes).unwrap();
@@ -75,6 +75,21 @@ impl Case {
     /// Writes a file of the case into a folder.
     pub(crate) fn file(&self, file: &str, folder: &Folder) -> Option<PathBuf> {
         Some(folder.write(file, self.bytes(file)?))
+    }
+
+    /// Writes what the case holds in a folder of this name into a folder.
+    pub(crate) fn folder(&self, name: &str, folder: &Folder) -> Option<PathBuf> {
+        let inside = self.members.iter().filter_map(|(path, bytes)| {
+            let rest = path.strip_prefix(name)?.strip_prefix('/')?;
+            Some((rest, bytes))
+        });
+        let to = folder.path(&format!("{}-{name}", self.name));
+        for (path, bytes) in inside {
+            let path = to.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        to.is_dir().then_some(to)
     }
 
     /// The `config.json` of a `.keras` file.

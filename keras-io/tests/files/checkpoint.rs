@@ -1,0 +1,188 @@
+//! TensorFlow checkpoints: what Keras 2 wrote is read, what is written is read again.
+
+use keras_io::{Limits, Load, load_weights, save_weights};
+use keras_layers::LayerExt;
+use keras_layers::layers::{Dense, Input};
+use keras_models::{Compile, Fit, Model, Sequential, layers};
+use keras_optimizers::{Adam, OptimizerExt};
+use keras_tensor::{Tensor, ops};
+use proptest::prelude::*;
+
+use crate::models::predicts;
+use crate::support::{Folder, Tally, Vintage, cases, same, uses_later};
+
+#[test]
+fn checkpoints_of_keras_2_are_read() {
+    let (mut tally, folder) = (Tally::default(), Folder::new());
+    for case in cases("models").iter().chain(&cases("layers")) {
+        let Some(path) = case.folder("ckpt_k2", &folder) else {
+            continue;
+        };
+        let (Some(json), Some(config)) = (
+            case.file("model_k2.keras", &folder),
+            case.config("model_k2.keras"),
+        ) else {
+            tally.skip();
+            continue;
+        };
+        if uses_later(&config) {
+            tally.skip();
+            continue;
+        }
+        let model = Load::new().model(&json).unwrap().model;
+        for weight in model.weights() {
+            weight.assign(&ops::zeros_like(&weight).unwrap()).unwrap();
+        }
+        let warnings = Load::new().weights(&model, path.join("x.ckpt"));
+        let warnings = warnings.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        assert!(warnings.is_empty(), "{}: {warnings:?}", case.name);
+        let io = case.arrays(Vintage::Keras2);
+        predicts(case, "ckpt_k2", &model, &io, &mut tally);
+    }
+    tally.finish();
+}
+
+fn trained() -> Sequential {
+    let mut model = Sequential::new(layers![
+        Input::new([3]),
+        Dense::new(4).activation("tanh").name("first"),
+        Dense::new(2).name("second"),
+    ]);
+    let adam = Adam::new().learning_rate(0.01).amsgrad(true);
+    model.compile(Compile::new(adam, "mse")).unwrap();
+    let x = Tensor::new(&[0.5f32, -1.0, 2.0, 1.0, 0.0, -0.5], [2, 3]).unwrap();
+    let y = ops::zeros([2, 2], Default::default()).unwrap();
+    model
+        .fit((&x, &y), Fit::new().epochs(3).verbose(0))
+        .unwrap();
+    model
+}
+
+fn state(model: &Model) -> Vec<Tensor> {
+    let optimizer = model.optimizer().unwrap().variables();
+    let all = model.weights().into_iter().chain(optimizer);
+    all.map(|v| v.value().unwrap()).collect()
+}
+
+#[test]
+fn what_is_written_is_read_again_over_and_over() {
+    let (folder, model) = (Folder::new(), trained());
+    let path = folder.path("weights.ckpt");
+    for _ in 0..3 {
+        save_weights(&model, &path).unwrap();
+        let again = trained();
+        for variable in again
+            .weights()
+            .into_iter()
+            .chain(again.optimizer().unwrap().variables())
+        {
+            variable
+                .assign(&ops::zeros_like(&variable).unwrap())
+                .unwrap();
+        }
+        load_weights(&again, &path).unwrap();
+        same("state", &state(&again), &state(&model)).unwrap();
+    }
+    let mut names: Vec<String> = std::fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let data = "weights.ckpt.data-00000-of-00001";
+    assert_eq!(names, ["checkpoint", data, "weights.ckpt.index"]);
+}
+
+#[test]
+fn what_does_not_fit_is_told() {
+    let (folder, model) = (Folder::new(), trained());
+    let path = folder.path("weights.ckpt");
+    save_weights(&model, &path).unwrap();
+    let more = Sequential::new(layers![
+        Input::new([3]),
+        Dense::new(4),
+        Dense::new(2),
+        Dense::new(2).name("third"),
+    ]);
+    let message = load_weights(&more, &path).unwrap_err().to_string();
+    assert!(
+        message.contains("third") && message.contains("layer_with_weights-2"),
+        "{message}"
+    );
+    let warnings = Load::new()
+        .skip_mismatch(true)
+        .weights(&more, &path)
+        .unwrap();
+    assert!(warnings.iter().any(|w| w.contains("third")), "{warnings:?}");
+    let fewer = Sequential::new(layers![Input::new([3]), Dense::new(4)]);
+    let warnings = Load::new().weights(&fewer, &path).unwrap();
+    assert!(warnings[0].contains("layer_with_weights-1"), "{warnings:?}");
+    let other = Sequential::new(layers![Input::new([3]), Dense::new(5), Dense::new(2)]);
+    let before = other.get_weights().unwrap();
+    assert!(load_weights(&other, &path).is_err());
+    same("weights", &other.get_weights().unwrap(), &before).unwrap();
+    let missing = load_weights(&fewer, folder.path("none.ckpt"))
+        .unwrap_err()
+        .to_string();
+    assert!(missing.contains("none.ckpt.index"), "{missing}");
+}
+
+/// Reads a checkpoint with one of its files changed.
+fn read_changed(file: &str, change: impl FnOnce(&mut Vec<u8>)) -> keras_tensor::Result<()> {
+    let (folder, model) = (Folder::new(), trained());
+    let path = folder.path("weights.ckpt");
+    save_weights(&model, &path).unwrap();
+    let changed = folder.path(file);
+    let mut bytes = std::fs::read(&changed).unwrap();
+    change(&mut bytes);
+    std::fs::write(&changed, bytes).unwrap();
+    let small = Limits {
+        bytes: 1 << 20,
+        ..Limits::default()
+    };
+    Load::new().limits(small).weights(&model, &path).map(|_| ())
+}
+
+const INDEX: &str = "weights.ckpt.index";
+const DATA: &str = "weights.ckpt.data-00000-of-00001";
+
+#[test]
+fn damaged_data_is_found() {
+    for (file, place) in [(DATA, 3), (DATA, 500), (INDEX, 40), (INDEX, 200)] {
+        let error = read_changed(file, |bytes| bytes[place] ^= 0x10).unwrap_err();
+        assert!(
+            error.to_string().contains("checksum"),
+            "{file} {place}: {error}"
+        );
+    }
+    let error = read_changed(DATA, |bytes| bytes.truncate(300)).unwrap_err();
+    assert!(error.to_string().contains("the file has 300"), "{error}");
+    for file in [INDEX, DATA] {
+        assert!(read_changed(file, Vec::clear).is_err());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn changed_files_are_read_or_refused(index in any::<bool>(), place in any::<prop::sample::Index>(), value in any::<u8>(), cut in any::<bool>()) {
+        let _ = read_changed(if index { INDEX } else { DATA }, |bytes| {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+            if cut {
+                bytes.truncate(place);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_layer_alone_goes_around() {
+    let folder = Folder::new();
+    let model = Model::from(Dense::new(2));
+    model.build([None, Some(3)]).unwrap();
+    let path = folder.path("layer.ckpt");
+    save_weights(&model, &path).unwrap();
+    let before = model.get_weights().unwrap();
+    load_weights(&model, &path).unwrap();
+    same("weights", &model.get_weights().unwrap(), &before).unwrap();
+}
