@@ -1,8 +1,8 @@
 //! Reads models and writes them again: `rewrite FROM TO [FROM TO ..]`, each name with the extension of its format.
 //!
-//! `keras-io/tests/open_in_keras.py` opens in real Keras what this writes.
+//! `keras-io/tests/open_in_keras.py` and `open_in_keras2.py` open in real Keras what this writes.
 
-use keras_io::{Load, save_model, save_weights, save_weights_in_shards};
+use keras_io::{Holds, Load, save_model, save_weights, save_weights_in_shards};
 
 fn main() -> keras_tensor::Result<()> {
     let names: Vec<String> = std::env::args().skip(1).collect();
@@ -13,7 +13,7 @@ fn main() -> keras_tensor::Result<()> {
         }
         if pair[1].ends_with(".weights.json") {
             save_weights_in_shards(&loaded.model, &pair[1], 300)?;
-        } else if pair[1].ends_with(".weights.h5") {
+        } else if Holds::of(&pair[1]) == Some(Holds::Weights) {
             save_weights(&loaded.model, &pair[1])?;
         } else {
             save_model(&loaded.model, &pair[1])?;

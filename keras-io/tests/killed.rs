@@ -12,7 +12,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const KILLS: u64 = 100;
-const FORMATS: &[&str] = &["m.keras", "m.h5", "m.weights.h5", "m.safetensors", "m.npz"];
+const FORMATS: &[&str] = &[
+    "m.keras",
+    "m.h5",
+    "m.weights.h5",
+    "m.safetensors",
+    "m.npz",
+    "m.ckpt",
+];
 
 /// A model whose weights are all one number.
 fn model(number: f64) -> Sequential {

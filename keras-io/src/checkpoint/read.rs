@@ -212,11 +212,14 @@ impl<'a> Reader<'a> {
         let rate = ["_learning_rate", "learning_rate"]
             .into_iter()
             .find_map(part);
-        let variables = state.variables();
-        let own = variables.iter().find(|v| v.name() == "learning_rate");
-        match (own, rate) {
-            (Some(own), Some(rate)) => plan.take(own, &rate),
-            _ => Ok(()),
+        let beside = [("learning_rate", rate), ("variable", part("_u_product"))];
+        for (name, item) in beside {
+            let variables = state.variables();
+            let own = variables.iter().find(|v| v.name() == name);
+            if let (Some(own), Some(item)) = (own, item) {
+                plan.take(own, &item)?;
+            }
         }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use keras_layers::LayerRef;
 use keras_models::Model;
-use keras_tensor::{Result, Variable};
+use keras_tensor::{Result, Variable, ops};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -17,7 +17,14 @@ pub(crate) fn save_weights(model: &Model, prefix: &Path) -> Result<()> {
     let root = writer.graph.add(Node::default());
     writer.layer(model, root, "")?;
     if let Ok(optimizer) = model.optimizer() {
-        writer.optimizer(&optimizer.variables(), root)?;
+        let mut state = optimizer.variables();
+        if optimizer.config()?["momentum"] == 0.0 && state.len() == 2 {
+            // SGD of Keras 2 has momenta even where it does not use them.
+            for weight in model.trainable_variables() {
+                state.push(Variable::new(ops::zeros_like(&weight)?, "momentum"));
+            }
+        }
+        writer.optimizer(&state, root)?;
     }
     let Writer {
         graph, mut values, ..
@@ -86,7 +93,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Keras 2 keeps the learning rate beside the list of all else.
+    /// Keras 2 keeps some numbers beside the list of all else.
     fn optimizer(&mut self, state: &[Variable], root: usize) -> Result<()> {
         let node = self.part(root, "optimizer");
         let list = self.part(node, "_variables");
@@ -104,6 +111,8 @@ impl Writer {
                 "learning_rate" => {
                     self.variable(variable, node, "_learning_rate", "optimizer/")?;
                 }
+                // Nadam's product of all momenta so far.
+                "variable" => self.variable(variable, node, "_u_product", "optimizer/")?,
                 _ => {
                     let name = number.to_string();
                     self.variable(variable, list, &name, "optimizer/_variables/")?;
