@@ -34,6 +34,8 @@ mod plot;
 mod protobuf;
 pub mod safetensors;
 #[cfg(feature = "hdf5")]
+mod saved_model;
+#[cfg(feature = "hdf5")]
 mod weights;
 
 #[cfg(feature = "hdf5")]

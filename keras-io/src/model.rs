@@ -6,7 +6,9 @@ use std::path::Path;
 
 use crate::hdf5::{Group, Tree};
 use crate::weights::{Plan, legacy};
-use crate::{Limits, atomic, checkpoint, keras_file, npz, safetensors, unknown_name, weights};
+use crate::{
+    Limits, atomic, checkpoint, keras_file, npz, safetensors, saved_model, unknown_name, weights,
+};
 
 /// A model that was read, and what the reader has to say.
 pub struct Loaded {
@@ -76,7 +78,7 @@ impl Load {
         self
     }
 
-    /// Reads a model from a `.keras` or `.h5` file.
+    /// Reads a model from a `.keras` or `.h5` file, or from the folder of a SavedModel that Keras 2 wrote.
     ///
     /// # Errors
     /// A file that cannot be read, is damaged or of another kind, holds what must not be loaded, or asks for more than the
@@ -86,9 +88,10 @@ impl Load {
         match extension(path) {
             "keras" => keras_file::load(path, self),
             "h5" | "hdf5" => legacy::load_model(path, self),
+            _ if saved_model::is_one(path) => saved_model::load(path, self),
             _ => Err(unknown_name(
                 path,
-                "a model: `.keras`, or `.h5` for the legacy format",
+                "a model: `.keras`, `.h5` for the legacy format, or the folder of a SavedModel",
             )),
         }
     }

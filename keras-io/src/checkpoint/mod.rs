@@ -10,7 +10,8 @@ mod read;
 mod table;
 mod write;
 
-pub(crate) use read::load_weights;
+pub(crate) use bundle::Checkpoint;
+pub(crate) use read::{load_weights, objects, read_objects};
 pub(crate) use write::save_weights;
 
 use std::path::Path;

@@ -44,10 +44,13 @@ pub(crate) fn load_weights(
     if !checkpoint.has(KEY) {
         return by_name(model, &checkpoint, plan);
     }
+    read_objects(model, &checkpoint, &objects(&checkpoint, limits)?, plan)
+}
+
+/// The objects of a checkpoint.
+pub(crate) fn objects(checkpoint: &Checkpoint, limits: &Limits) -> Result<ObjectGraph> {
     let texts = checkpoint.strings(KEY)?;
-    let bytes = texts.first().map_or(&[][..], Vec::as_slice);
-    let graph = ObjectGraph::read(bytes, limits)?;
-    read_objects(model, &checkpoint, &graph, plan)
+    ObjectGraph::read(texts.first().map_or(&[][..], Vec::as_slice), limits)
 }
 
 /// Reads a model, which is the first object of the graph.

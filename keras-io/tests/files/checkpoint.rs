@@ -186,3 +186,31 @@ fn a_layer_alone_goes_around() {
     load_weights(&model, &path).unwrap();
     same("weights", &model.get_weights().unwrap(), &before).unwrap();
 }
+
+#[test]
+fn saved_models_of_keras_2_are_read() {
+    let (mut tally, folder) = (Tally::default(), Folder::new());
+    for case in cases("models").iter().chain(&cases("layers")) {
+        let Some(path) = case.folder("savedmodel_k2", &folder) else {
+            continue;
+        };
+        if case
+            .config("model.keras")
+            .is_none_or(|json| uses_later(&json))
+        {
+            tally.skip();
+            continue;
+        }
+        let loaded = Load::new().model(&path);
+        let loaded = loaded.unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        assert!(
+            loaded.warnings.is_empty(),
+            "{}: {:?}",
+            case.name,
+            loaded.warnings
+        );
+        let io = case.arrays(Vintage::Keras2);
+        predicts(case, "savedmodel_k2", &loaded.model, &io, &mut tally);
+    }
+    tally.finish();
+}

@@ -1,0 +1,12 @@
+//! SavedModel folders of TensorFlow: `saved_model.pb`, `variables/`, and what Keras 2 adds, `keras_metadata.pb`.
+
+mod keras2;
+
+pub(crate) use keras2::load;
+
+use std::path::Path;
+
+/// Whether a path is such a folder.
+pub(crate) fn is_one(path: &Path) -> bool {
+    path.join("saved_model.pb").is_file()
+}
