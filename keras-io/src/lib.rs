@@ -17,6 +17,8 @@ mod checkpoint;
 #[cfg(feature = "hdf5")]
 mod config;
 #[cfg(feature = "hdf5")]
+mod graph;
+#[cfg(feature = "hdf5")]
 pub mod hdf5;
 mod holds;
 #[cfg(feature = "hdf5")]
@@ -29,6 +31,8 @@ mod limits;
 mod model;
 mod named;
 pub mod npz;
+#[cfg(feature = "hdf5")]
+mod onnx;
 mod plot;
 #[cfg(feature = "hdf5")]
 mod protobuf;
@@ -48,6 +52,8 @@ pub use limits::Limits;
 pub use model::{
     Load, Loaded, load_model, load_weights, save_model, save_weights, save_weights_in_shards,
 };
+#[cfg(feature = "hdf5")]
+pub use onnx::export_onnx;
 pub use plot::{PlotModel, plot_history, plot_model};
 
 use keras_tensor::{Error, Result};
