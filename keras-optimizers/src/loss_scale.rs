@@ -115,7 +115,7 @@ impl Scaling {
                 own("iteration", Tensor::scalar(0i64)),
                 own("learning_rate", Tensor::scalar(0f32)),
             ],
-            step_counter: own("step_counter", Tensor::scalar(0i32)),
+            step_counter: own("step_counter", Tensor::scalar(0i64)),
             dynamic_scale: own("dynamic_scale", Tensor::scalar(how.initial_scale as f32)),
             name: how.name,
             initial_scale: how.initial_scale,
@@ -179,13 +179,13 @@ impl Scaling {
         if steps + 1 == self.dynamic_growth_steps {
             return self.begin_with(2.0);
         }
-        self.step_counter.assign(&Tensor::scalar(steps as i32 + 1))
+        self.step_counter.assign(&Tensor::scalar(steps as i64 + 1))
     }
 
     /// Counts anew, with another scale.
     fn begin_with(&self, change: f64) -> Result<()> {
         let scale = self.factor()? * change;
-        self.step_counter.assign(&Tensor::scalar(0i32))?;
+        self.step_counter.assign(&Tensor::scalar(0i64))?;
         self.dynamic_scale.assign(&Tensor::scalar(scale as f32))
     }
 

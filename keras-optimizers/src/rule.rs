@@ -94,6 +94,8 @@ pub struct Slot {
     pub initial: f64,
     /// Its shape, if it is not that of the weight.
     pub shape: Option<Shape>,
+    /// Its dtype, if it is not that of the weight.
+    pub dtype: Option<DType>,
 }
 
 impl Slot {
@@ -108,12 +110,19 @@ impl Slot {
             name,
             initial,
             shape: None,
+            dtype: None,
         }
     }
 
     /// The slot in another shape than the weight's.
     pub fn of_shape(mut self, shape: Shape) -> Self {
         self.shape = Some(shape);
+        self
+    }
+
+    /// The slot in another dtype than the weight's.
+    pub fn of_dtype(mut self, dtype: DType) -> Self {
+        self.dtype = Some(dtype);
         self
     }
 }

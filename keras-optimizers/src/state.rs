@@ -173,7 +173,7 @@ fn slot_variable(optimizer: &str, weight: &Variable, slot: &Slot) -> Variable {
         name => format!("{}_{name}", weight.path().replace('/', "_")),
     };
     let path = format!("{optimizer}/{name}");
-    let (initial, dtype) = (slot.initial, weight.dtype());
+    let (initial, dtype) = (slot.initial, slot.dtype.unwrap_or(weight.dtype()));
     let shape = slot.shape.as_ref().unwrap_or(weight.shape()).clone();
     let first = shape.clone();
     let v = Variable::lazy(shape, dtype, name, move || {

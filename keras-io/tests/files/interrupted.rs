@@ -25,6 +25,7 @@ const OPTIMIZERS: &[&str] = &[
     "lion",
     "adafactor",
     "lamb",
+    "muon",
 ];
 const SAMPLES: usize = 20;
 const BATCH: usize = 4;

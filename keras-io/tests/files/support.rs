@@ -189,8 +189,6 @@ pub(crate) fn same(what: &str, got: &[Tensor], expected: &[Tensor]) -> Result<()
 
 /// Classes and dtype policies that do not exist yet.
 pub(crate) const LATER: &[&str] = &[
-    "ConvLSTM1D",
-    "ConvLSTM2D",
     "CategoryEncoding",
     "CenterCrop",
     "Discretization",
@@ -204,11 +202,6 @@ pub(crate) const LATER: &[&str] = &[
     "STFTSpectrogram",
     "StringLookup",
     "TextVectorization",
-    "Adafactor",
-    "Lamb",
-    "Muon",
-    "LossScaleOptimizer",
-    "mixed_float16",
     // A class of the case's own; see subclassed.rs.
     "Net",
 ];

@@ -1,4 +1,4 @@
-use keras_tensor::{Error, Result, Shape, Tensor, Variable, ops};
+use keras_tensor::{DType, Error, Result, Shape, Tensor, Variable, ops};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
@@ -86,19 +86,21 @@ impl UpdateRule for Adafactor {
 
     fn slots(&self, weight: &Variable) -> Vec<Vec<Slot>> {
         let shape = weight.shape();
-        // Keras names these by the weight alone, and keeps a number in their place for vectors.
-        let (rows, columns): (Shape, Shape) = match &shape[..] {
+        // Keras names these by the weight alone, and keeps a whole number in their place for vectors.
+        let (rows, columns) = match &shape[..] {
             [rest @ .., rows, columns] => {
-                let with = |n: usize| rest.iter().copied().chain([n]).collect();
-                (with(*rows), with(*columns))
+                let with = |n: usize| -> Shape { rest.iter().copied().chain([n]).collect() };
+                let of = |shape| Slot::zeros("").of_shape(shape);
+                (of(with(*rows)), of(with(*columns)))
             }
-            _ => (Shape::scalar(), Shape::scalar()),
+            _ => {
+                let number = Slot::zeros("")
+                    .of_shape(Shape::scalar())
+                    .of_dtype(DType::I32);
+                (number.clone(), number)
+            }
         };
-        vec![vec![
-            Slot::zeros("").of_shape(rows),
-            Slot::zeros("").of_shape(columns),
-            Slot::zeros("velocity"),
-        ]]
+        vec![vec![rows, columns, Slot::zeros("velocity")]]
     }
 
     fn check(&self) -> Result<()> {
