@@ -31,6 +31,8 @@ mod plot;
 mod protobuf;
 pub mod safetensors;
 #[cfg(feature = "hdf5")]
+mod saving;
+#[cfg(feature = "hdf5")]
 mod weights;
 
 #[cfg(feature = "hdf5")]
@@ -44,6 +46,8 @@ pub use model::{
     Load, Loaded, load_model, load_weights, save_model, save_weights, save_weights_in_shards,
 };
 pub use plot::{PlotModel, plot_history, plot_model};
+#[cfg(feature = "hdf5")]
+pub use saving::Saving;
 
 use keras_tensor::{Error, Result};
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! The tutorial, cell by cell: layers, containers, training, testing, layers and models of one's own, metrics.
+//! The tutorial, cell by cell: layers, containers, training, testing, files, layers and models of one's own, metrics.
 //!
 //! `cargo run --release --example tour`
 
@@ -7,6 +7,7 @@ use keras::datasets::mnist;
 use keras::metrics::{CategoricalAccuracy, Mean, Metric};
 use keras::prelude::*;
 use keras::utils::set_random_seed;
+use std::path::Path;
 
 fn main() -> keras::Result<()> {
     set_random_seed(1);
@@ -21,6 +22,17 @@ fn main() -> keras::Result<()> {
     cell_10_history(&history);
     cell_11_predict(&mut network, &data)?;
     cell_12_evaluate(&mut network, &data)?;
+    let folder = std::env::temp_dir().join("Save_weight");
+    std::fs::create_dir_all(&folder).map_err(|e| keras::Error::io(&folder, e))?;
+    cell_13_save_weights(&network, &folder)?;
+    cell_14_delete(network);
+    let mut network = cell_15_load_weights(&folder)?;
+    cell_16_train_on(&mut network, &data)?;
+    cell_17_save(&network, &folder)?;
+    cell_14_delete(network);
+    let mut network = cell_19_load(&folder)?;
+    cell_20_summary(&network)?;
+    cell_16_train_on(&mut network, &data)?;
     cell_22_variables(&network);
     cell_26_a_meter_by_hand(&network, &data)?;
     cell_27_a_layer_of_ones_own()?;
@@ -161,6 +173,53 @@ fn cell_12_evaluate(network: &mut Model, data: &Data) -> keras::Result<()> {
     let logs = network.evaluate(&data.val_db, Evaluate::new())?;
     println!("{:?}\n", logs.iter().map(|(_, v)| v).collect::<Vec<_>>());
     Ok(())
+}
+
+/// The file of weights; its name tells the format.
+const WEIGHTS: &str = "network.weights.h5";
+
+fn cell_13_save_weights(network: &Model, folder: &Path) -> keras::Result<()> {
+    network.save_weights(folder.join(WEIGHTS))?;
+    println!("saved weights.");
+    Ok(())
+}
+
+fn cell_14_delete<N>(network: N) {
+    drop(network);
+}
+
+fn cell_15_load_weights(folder: &Path) -> keras::Result<Sequential> {
+    let mut network = Sequential::new(layers![
+        Dense::new(256).activation("relu"),
+        Dense::new(128).activation("relu"),
+        Dense::new(64).activation("relu"),
+        Dense::new(32).activation("relu"),
+        Dense::new(10),
+    ]);
+    network.build([None, Some(28 * 28)])?;
+    cell_8_compile(&mut network)?;
+    network.load_weights(folder.join(WEIGHTS))?;
+    println!("loaded weights!");
+    Ok(network)
+}
+
+fn cell_16_train_on(network: &mut Model, data: &Data) -> keras::Result<History> {
+    cell_8_compile(network)?;
+    cell_9_fit(network, data)
+}
+
+fn cell_17_save(network: &Model, folder: &Path) -> keras::Result<()> {
+    network.save(folder.join("model.h5"))?;
+    println!("saved total model.");
+    Ok(())
+}
+
+fn cell_19_load(folder: &Path) -> keras::Result<Model> {
+    load_model(folder.join("model.h5"))
+}
+
+fn cell_20_summary(network: &Model) -> keras::Result<()> {
+    summary(network)
 }
 
 fn cell_22_variables(network: &Model) {
