@@ -7,6 +7,7 @@ use keras::datasets::mnist;
 use keras::metrics::{CategoricalAccuracy, Mean, Metric};
 use keras::prelude::*;
 use keras::utils::set_random_seed;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 fn main() -> keras::Result<()> {
@@ -238,12 +239,14 @@ fn cell_26_a_meter_by_hand(network: &Model, data: &Data) -> keras::Result<()> {
     Ok(())
 }
 
-/// A dense layer without bias, with ReLU.
-#[derive(Default)]
+/// A dense layer without bias, with ReLU. Files hold its sizes as its config, because it is registered.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct MyDense {
     in_dim: usize,
     out_dim: usize,
-    trainable: bool,
+    frozen: bool,
+    #[serde(skip)]
     kernel: Weight,
 }
 
@@ -252,7 +255,6 @@ impl MyDense {
         MyDense {
             in_dim,
             out_dim,
-            trainable: true,
             ..MyDense::default()
         }
     }
@@ -260,7 +262,7 @@ impl MyDense {
 
 impl Layer for MyDense {
     fn build(&self, _: &Dims, w: &mut Weights) -> keras::Result<()> {
-        let how = Declare::new("glorot_uniform").trainable(self.trainable);
+        let how = Declare::new("glorot_uniform").trainable(!self.frozen);
         w.add(&self.kernel, "w", [self.in_dim, self.out_dim], how)
     }
     fn call(&self, inputs: &Tensor, _: &Call) -> keras::Result<Tensor> {
@@ -273,7 +275,7 @@ fn cell_27_a_layer_of_ones_own() -> keras::Result<()> {
     net.build([None, Some(4)])?;
     println!("{:?} {:?}", net.variables(), net.trainable_variables());
     let frozen = MyDense {
-        trainable: false,
+        frozen: true,
         ..MyDense::new(4, 3)
     }
     .name("frozen");
@@ -295,7 +297,14 @@ fn cell_28_a_network_of_it() -> keras::Result<()> {
         MyDense::new(32, 10),
     ]);
     network.build([None, Some(28 * 28)])?;
-    summary(&network)
+    summary(&network)?;
+    keras::layers::register::<MyDense>("tour>MyDense");
+    let file = std::env::temp_dir().join("Save_weight/own.keras");
+    network.save(&file)?;
+    let x = normal([1, 28 * 28])?;
+    let same = load_model(&file)?.call(&x, &Call::inference())?;
+    println!("{same}\n{}\n", network.call(&x, &Call::inference())?);
+    Ok(())
 }
 
 /// A model of five layers of one's own.
