@@ -85,22 +85,37 @@ pub fn read_npy(name: &str, bytes: &[u8]) -> Result<Tensor> {
                 .collect::<Option<Vec<usize>>>()
         })
         .ok_or_else(|| wrong("its shape cannot be read".into()))?;
-    let tensor = match kind {
-        "<f2" => array::<f16, 2>(data, &shape, f16::from_le_bytes),
-        "<f4" => array::<f32, 4>(data, &shape, f32::from_le_bytes),
-        "<f8" => array::<f64, 8>(data, &shape, f64::from_le_bytes),
-        "|i1" => array::<i8, 1>(data, &shape, i8::from_le_bytes),
-        "<i2" => array::<i16, 2>(data, &shape, i16::from_le_bytes),
-        "<i4" => array::<i32, 4>(data, &shape, i32::from_le_bytes),
-        "<i8" => array::<i64, 8>(data, &shape, i64::from_le_bytes),
-        "|u1" => array::<u8, 1>(data, &shape, u8::from_le_bytes),
-        "<u2" => array::<u16, 2>(data, &shape, u16::from_le_bytes),
-        "<u4" => array::<u32, 4>(data, &shape, u32::from_le_bytes),
-        "<u8" => array::<u64, 8>(data, &shape, u64::from_le_bytes),
-        "|b1" => array::<bool, 1>(data, &shape, |b| b[0] != 0),
-        other => {
+    let big_endian = kind.starts_with('>');
+    // The bytes of an element from the lowest on.
+    fn lowest_first<const N: usize>(mut bytes: [u8; N], big_endian: bool) -> [u8; N] {
+        if big_endian {
+            bytes.reverse();
+        }
+        bytes
+    }
+    macro_rules! numbers {
+        ($T:ty, $N:literal) => {
+            array::<$T, $N>(data, &shape, |b| {
+                <$T>::from_le_bytes(lowest_first(b, big_endian))
+            })
+        };
+    }
+    let tensor = match kind.trim_start_matches(['<', '>', '|', '=']) {
+        "f2" => numbers!(f16, 2),
+        "f4" => numbers!(f32, 4),
+        "f8" => numbers!(f64, 8),
+        "i1" => numbers!(i8, 1),
+        "i2" => numbers!(i16, 2),
+        "i4" => numbers!(i32, 4),
+        "i8" => numbers!(i64, 8),
+        "u1" => numbers!(u8, 1),
+        "u2" => numbers!(u16, 2),
+        "u4" => numbers!(u32, 4),
+        "u8" => numbers!(u64, 8),
+        "b1" => array::<bool, 1>(data, &shape, |b| b[0] != 0),
+        _ => {
             return Err(wrong(format!(
-                "its dtype {other} is none of {}, little-endian, and objects are never read",
+                "its dtype {kind} is none of {}, and objects are never read",
                 [
                     DType::F16,
                     DType::F32,
@@ -169,6 +184,15 @@ mod tests {
             (f.shape().to_string(), f.to_vec::<i32>().unwrap()),
             ("(2, 3)".into(), vec![1, 3, 5, 2, 4, 6])
         );
+    }
+
+    #[test]
+    fn both_ends_of_elements_are_read() {
+        for (kind, data) in [("<f4", 1.5f32.to_le_bytes()), (">f4", 1.5f32.to_be_bytes())] {
+            let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (1,), }}");
+            let t = read_npy(kind, &npy(&header, &data)).unwrap();
+            assert_eq!(t.to_vec::<f32>().unwrap(), [1.5], "{kind}");
+        }
     }
 
     #[test]
