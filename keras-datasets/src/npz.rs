@@ -42,104 +42,185 @@ pub fn read_npz(name: &str, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     Ok(arrays)
 }
 
+/// What stands before the elements of an `.npy` file, and the elements.
+struct Npy<'a> {
+    name: &'a str,
+    kind: &'a str,
+    fortran: bool,
+    shape: Vec<usize>,
+    data: &'a [u8],
+}
+
+impl<'a> Npy<'a> {
+    fn parse(name: &'a str, bytes: &'a [u8]) -> Result<Self> {
+        let wrong = |problem: &str| format_error(name, problem);
+        let cut = || wrong("its header is cut off");
+        let rest = bytes
+            .strip_prefix(b"\x93NUMPY")
+            .ok_or_else(|| wrong("it does not begin as an .npy file does"))?;
+        let (length, begin) = match rest {
+            [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]) as usize, 4),
+            [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 6),
+            _ => return Err(wrong("its version is unknown")),
+        };
+        let end = length
+            .checked_add(begin)
+            .filter(|&e| e <= rest.len())
+            .ok_or_else(cut)?;
+        let header = std::str::from_utf8(&rest[begin..end]).map_err(|_| cut())?;
+        let value = |key: &str| {
+            let (_, after) = header.split_once(&format!("'{key}':"))?;
+            Some(after.trim_start())
+        };
+        let kind = value("descr")
+            .and_then(|v| v.strip_prefix('\'')?.split_once('\''))
+            .map(|(kind, _)| kind)
+            .ok_or_else(|| wrong("its dtype is not a plain one"))?;
+        let shape = value("shape")
+            .and_then(|v| v.strip_prefix('(')?.split_once(')'))
+            .and_then(|(axes, _)| {
+                axes.split(',')
+                    .map(str::trim)
+                    .filter(|a| !a.is_empty())
+                    .map(|a| a.parse().ok())
+                    .collect::<Option<Vec<usize>>>()
+            })
+            .ok_or_else(|| wrong("its shape cannot be read"))?;
+        Ok(Npy {
+            name,
+            kind,
+            fortran: value("fortran_order").is_some_and(|v| v.starts_with("True")),
+            shape,
+            data: &rest[end..],
+        })
+    }
+
+    /// The bytes of each element, if there are as many as the shape needs.
+    fn elements(&self, size: usize) -> Result<impl Iterator<Item = &'a [u8]>> {
+        let wanted = self.shape.iter().try_fold(size, |a, &n| a.checked_mul(n));
+        if wanted != Some(self.data.len()) {
+            let (shape, bytes) = (&self.shape, self.data.len());
+            let problem = format!(
+                "its header tells {shape:?} of {}, and {bytes} bytes follow",
+                self.kind
+            );
+            return Err(format_error(self.name, problem));
+        }
+        Ok(self.data.chunks_exact(size))
+    }
+
+    fn numbers<T: Scalar, const N: usize>(&self, read: impl Fn([u8; N]) -> T) -> Result<Tensor> {
+        let big_endian = self.kind.starts_with('>');
+        let number = |bytes: &[u8]| {
+            let mut element = [0; N];
+            element.copy_from_slice(bytes);
+            if big_endian {
+                element.reverse();
+            }
+            read(element)
+        };
+        let values: Vec<T> = self.elements(N)?.map(number).collect();
+        Tensor::new(&values, &self.shape[..])
+    }
+}
+
+fn format_error(name: &str, problem: impl Into<String>) -> Error {
+    Error::Format {
+        what: name.to_string(),
+        problem: problem.into(),
+    }
+}
+
+/// The texts of an `.npy` file of fixed width, bytes in UTF-8 (`S8`) or Unicode (`U8`), with the shape of the array.
+///
+/// # Errors
+/// Another kind of file, elements that are no texts, or sizes that do not fit what is there.
+pub fn read_npy_texts(name: &str, bytes: &[u8]) -> Result<(Shape, Vec<String>)> {
+    let npy = Npy::parse(name, bytes)?;
+    let (letter, width) = npy
+        .kind
+        .trim_start_matches(['<', '>', '|', '='])
+        .split_at_checked(1)
+        .unwrap_or_default();
+    let width = width
+        .parse::<usize>()
+        .ok()
+        .filter(|_| matches!(letter, "S" | "U"));
+    let width = width.filter(|width| *width > 0 && !(npy.fortran && npy.shape.len() > 1));
+    let Some(width) = width else {
+        let problem = format!(
+            "its dtype is {}; wanted texts of a fixed width, in C's order",
+            npy.kind
+        );
+        return Err(format_error(name, problem));
+    };
+    let no_text = || format_error(name, "an element is no text");
+    let text = |bytes: &[u8]| {
+        let text: Option<String> = match letter {
+            "S" => std::str::from_utf8(bytes).ok().map(str::to_string),
+            _ => {
+                let (letters, _) = bytes.as_chunks::<4>();
+                let code = |b: &[u8; 4]| match npy.kind.starts_with('>') {
+                    true => u32::from_be_bytes(*b),
+                    false => u32::from_le_bytes(*b),
+                };
+                letters.iter().map(|b| char::from_u32(code(b))).collect()
+            }
+        };
+        // What is shorter is filled with zeros.
+        Ok(text.ok_or_else(no_text)?.trim_end_matches('\0').to_string())
+    };
+    let size = if letter == "S" {
+        Some(width)
+    } else {
+        width.checked_mul(4)
+    };
+    let texts = npy.elements(size.ok_or_else(no_text)?)?.map(text);
+    let texts = texts.collect::<Result<Vec<String>>>()?;
+    Ok((npy.shape.iter().copied().collect(), texts))
+}
+
 /// The array of an `.npy` file.
 ///
 /// # Errors
 /// Another kind of file, a dtype that is none of ours, or sizes that do not fit what is there.
 pub fn read_npy(name: &str, bytes: &[u8]) -> Result<Tensor> {
-    let wrong = |problem: String| Error::Format {
-        what: name.to_string(),
-        problem,
-    };
-    let cut = || wrong("its header is cut off".into());
-    let rest = bytes
-        .strip_prefix(b"\x93NUMPY")
-        .ok_or_else(|| wrong("it does not begin as an .npy file does".into()))?;
-    let (length, begin) = match rest {
-        [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]) as usize, 4),
-        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 6),
-        _ => return Err(wrong("its version is unknown".into())),
-    };
-    let end = length
-        .checked_add(begin)
-        .filter(|&e| e <= rest.len())
-        .ok_or_else(cut)?;
-    let header = std::str::from_utf8(&rest[begin..end]).map_err(|_| cut())?;
-    let data = &rest[end..];
-    let value = |key: &str| {
-        let (_, after) = header.split_once(&format!("'{key}':"))?;
-        Some(after.trim_start())
-    };
-    let kind = value("descr")
-        .and_then(|v| v.strip_prefix('\'')?.split_once('\''))
-        .map(|(kind, _)| kind)
-        .ok_or_else(|| wrong("its dtype is not a plain one".into()))?;
-    let fortran = value("fortran_order").is_some_and(|v| v.starts_with("True"));
-    let shape = value("shape")
-        .and_then(|v| v.strip_prefix('(')?.split_once(')'))
-        .and_then(|(axes, _)| {
-            axes.split(',')
-                .map(str::trim)
-                .filter(|a| !a.is_empty())
-                .map(|a| a.parse().ok())
-                .collect::<Option<Vec<usize>>>()
-        })
-        .ok_or_else(|| wrong("its shape cannot be read".into()))?;
-    let tensor = match kind {
-        "<f2" => array::<f16, 2>(data, &shape, f16::from_le_bytes),
-        "<f4" => array::<f32, 4>(data, &shape, f32::from_le_bytes),
-        "<f8" => array::<f64, 8>(data, &shape, f64::from_le_bytes),
-        "|i1" => array::<i8, 1>(data, &shape, i8::from_le_bytes),
-        "<i2" => array::<i16, 2>(data, &shape, i16::from_le_bytes),
-        "<i4" => array::<i32, 4>(data, &shape, i32::from_le_bytes),
-        "<i8" => array::<i64, 8>(data, &shape, i64::from_le_bytes),
-        "|u1" => array::<u8, 1>(data, &shape, u8::from_le_bytes),
-        "<u2" => array::<u16, 2>(data, &shape, u16::from_le_bytes),
-        "<u4" => array::<u32, 4>(data, &shape, u32::from_le_bytes),
-        "<u8" => array::<u64, 8>(data, &shape, u64::from_le_bytes),
-        "|b1" => array::<bool, 1>(data, &shape, |b| b[0] != 0),
-        other => {
-            return Err(wrong(format!(
-                "its dtype {other} is none of {}, little-endian, and objects are never read",
-                [
-                    DType::F16,
-                    DType::F32,
-                    DType::F64,
-                    DType::I32,
-                    DType::I64,
-                    DType::U8
-                ]
-                .map(DType::name)
-                .join(", ")
-            )));
+    let npy = Npy::parse(name, bytes)?;
+    let tensor = match npy.kind.trim_start_matches(['<', '>', '|', '=']) {
+        "f2" => npy.numbers(f16::from_le_bytes)?,
+        "f4" => npy.numbers(f32::from_le_bytes)?,
+        "f8" => npy.numbers(f64::from_le_bytes)?,
+        "i1" => npy.numbers(i8::from_le_bytes)?,
+        "i2" => npy.numbers(i16::from_le_bytes)?,
+        "i4" => npy.numbers(i32::from_le_bytes)?,
+        "i8" => npy.numbers(i64::from_le_bytes)?,
+        "u1" => npy.numbers(u8::from_le_bytes)?,
+        "u2" => npy.numbers(u16::from_le_bytes)?,
+        "u4" => npy.numbers(u32::from_le_bytes)?,
+        "u8" => npy.numbers(u64::from_le_bytes)?,
+        "b1" => npy.numbers(|b: [u8; 1]| b[0] != 0)?,
+        _ => {
+            let known = [
+                DType::F16,
+                DType::F32,
+                DType::F64,
+                DType::I32,
+                DType::I64,
+                DType::U8,
+            ];
+            let known = known.map(DType::name).join(", ");
+            let problem = format!(
+                "its dtype {} is none of {known}, and objects are never read",
+                npy.kind
+            );
+            return Err(format_error(name, problem));
         }
     };
-    let tensor = tensor.ok_or_else(|| {
-        wrong(format!(
-            "its header tells {shape:?}, and {} bytes follow",
-            data.len()
-        ))
-    })??;
-    if !fortran || shape.len() < 2 {
+    if !npy.fortran || npy.shape.len() < 2 {
         return Ok(tensor);
     }
-    let reversed: Shape = shape.iter().rev().copied().collect();
+    let reversed: Shape = npy.shape.iter().rev().copied().collect();
     ops::transpose(ops::reshape_to(&tensor, reversed)?, None)
-}
-
-/// Elements of `N` bytes each, if there are as many bytes as the shape needs.
-fn array<T: Scalar, const N: usize>(
-    data: &[u8],
-    shape: &[usize],
-    read: impl Fn([u8; N]) -> T,
-) -> Option<Result<Tensor>> {
-    let size = shape.iter().try_fold(N, |a, &n| a.checked_mul(n))?;
-    if size != data.len() {
-        return None;
-    }
-    let (chunks, _) = data.as_chunks::<N>();
-    let values: Vec<T> = chunks.iter().map(|c| read(*c)).collect();
-    Some(Tensor::new(&values, shape))
 }
 
 #[cfg(test)]
@@ -169,6 +250,54 @@ mod tests {
             (f.shape().to_string(), f.to_vec::<i32>().unwrap()),
             ("(2, 3)".into(), vec![1, 3, 5, 2, 4, 6])
         );
+    }
+
+    #[test]
+    fn both_ends_of_elements_are_read() {
+        for (kind, data) in [("<f4", 1.5f32.to_le_bytes()), (">f4", 1.5f32.to_be_bytes())] {
+            let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (1,), }}");
+            let t = read_npy(kind, &npy(&header, &data)).unwrap();
+            assert_eq!(t.to_vec::<f32>().unwrap(), [1.5], "{kind}");
+        }
+    }
+
+    #[test]
+    fn texts_of_a_fixed_width_are_read() {
+        let unicode = |text: &str| -> Vec<u8> {
+            let padded = text.chars().chain(std::iter::repeat('\0')).take(4);
+            padded.flat_map(|c| (c as u32).to_le_bytes()).collect()
+        };
+        let header =
+            |kind: &str| format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (2,), }}");
+        let data = [unicode("häh"), unicode("four")].concat();
+        let (shape, texts) = read_npy_texts("u", &npy(&header("<U4"), &data)).unwrap();
+        assert_eq!(
+            (shape.to_string().as_str(), &texts[..]),
+            ("(2,)", &["häh".to_string(), "four".to_string()][..])
+        );
+        let bytes = npy(&header("|S3"), b"a\0\0bcd");
+        assert_eq!(read_npy_texts("s", &bytes).unwrap().1, ["a", "bcd"]);
+        assert!(
+            read_npy("s", &bytes)
+                .unwrap_err()
+                .to_string()
+                .contains("|S3")
+        );
+        for (kind, data) in [
+            ("<U4", &[255; 32][..]),
+            ("|S3", b"abc"),
+            ("|S2", b"a\xff\xffb"),
+            ("|S0", b""),
+            ("<f4", &[0; 8]),
+            ("|S", b""),
+        ] {
+            assert!(
+                read_npy_texts(kind, &npy(&header(kind), data)).is_err(),
+                "{kind}"
+            );
+        }
+        let huge = "{'descr': '<U4611686018427387904', 'fortran_order': False, 'shape': (4,), }";
+        assert!(read_npy_texts("huge", &npy(huge, &[0; 4])).is_err());
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub mod safetensors;
 #[cfg(feature = "hdf5")]
 mod saved_model;
 #[cfg(feature = "hdf5")]
+mod saving;
+#[cfg(feature = "hdf5")]
 mod weights;
 
 #[cfg(feature = "hdf5")]
@@ -55,6 +57,8 @@ pub use model::{
 #[cfg(feature = "hdf5")]
 pub use onnx::export_onnx;
 pub use plot::{PlotModel, plot_history, plot_model};
+#[cfg(feature = "hdf5")]
+pub use saving::Saving;
 
 use keras_tensor::{Error, Result};
 use std::fs::File;

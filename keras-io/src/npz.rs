@@ -8,7 +8,7 @@ use crate::bytes::bytes_of;
 use crate::named::by_path;
 use crate::{Limits, archive, atomic};
 
-pub use keras_datasets::npz::{read_npy, read_npz};
+pub use keras_datasets::npz::{read_npy, read_npy_texts, read_npz};
 
 /// The arrays of a file with their names.
 ///

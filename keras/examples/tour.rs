@@ -1,4 +1,4 @@
-//! The tutorial, cell by cell: layers, containers, training, testing, layers and models of one's own, metrics.
+//! The tutorial, cell by cell: layers, containers, training, testing, files, layers and models of one's own, metrics.
 //!
 //! `cargo run --release --example tour`
 
@@ -7,6 +7,8 @@ use keras::datasets::mnist;
 use keras::metrics::{CategoricalAccuracy, Mean, Metric};
 use keras::prelude::*;
 use keras::utils::set_random_seed;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 fn main() -> keras::Result<()> {
     set_random_seed(1);
@@ -21,6 +23,17 @@ fn main() -> keras::Result<()> {
     cell_10_history(&history);
     cell_11_predict(&mut network, &data)?;
     cell_12_evaluate(&mut network, &data)?;
+    let folder = std::env::temp_dir().join("Save_weight");
+    std::fs::create_dir_all(&folder).map_err(|e| keras::Error::io(&folder, e))?;
+    cell_13_save_weights(&network, &folder)?;
+    cell_14_delete(network);
+    let mut network = cell_15_load_weights(&folder)?;
+    cell_16_train_on(&mut network, &data)?;
+    cell_17_save(&network, &folder)?;
+    cell_14_delete(network);
+    let mut network = cell_19_load(&folder)?;
+    cell_20_summary(&network)?;
+    cell_16_train_on(&mut network, &data)?;
     cell_22_variables(&network);
     cell_26_a_meter_by_hand(&network, &data)?;
     cell_27_a_layer_of_ones_own()?;
@@ -163,6 +176,53 @@ fn cell_12_evaluate(network: &mut Model, data: &Data) -> keras::Result<()> {
     Ok(())
 }
 
+/// The file of weights; its name tells the format.
+const WEIGHTS: &str = "network.weights.h5";
+
+fn cell_13_save_weights(network: &Model, folder: &Path) -> keras::Result<()> {
+    network.save_weights(folder.join(WEIGHTS))?;
+    println!("saved weights.");
+    Ok(())
+}
+
+fn cell_14_delete<N>(network: N) {
+    drop(network);
+}
+
+fn cell_15_load_weights(folder: &Path) -> keras::Result<Sequential> {
+    let mut network = Sequential::new(layers![
+        Dense::new(256).activation("relu"),
+        Dense::new(128).activation("relu"),
+        Dense::new(64).activation("relu"),
+        Dense::new(32).activation("relu"),
+        Dense::new(10),
+    ]);
+    network.build([None, Some(28 * 28)])?;
+    cell_8_compile(&mut network)?;
+    network.load_weights(folder.join(WEIGHTS))?;
+    println!("loaded weights!");
+    Ok(network)
+}
+
+fn cell_16_train_on(network: &mut Model, data: &Data) -> keras::Result<History> {
+    cell_8_compile(network)?;
+    cell_9_fit(network, data)
+}
+
+fn cell_17_save(network: &Model, folder: &Path) -> keras::Result<()> {
+    network.save(folder.join("model.h5"))?;
+    println!("saved total model.");
+    Ok(())
+}
+
+fn cell_19_load(folder: &Path) -> keras::Result<Model> {
+    load_model(folder.join("model.h5"))
+}
+
+fn cell_20_summary(network: &Model) -> keras::Result<()> {
+    summary(network)
+}
+
 fn cell_22_variables(network: &Model) {
     cell_5_variables(network);
 }
@@ -179,12 +239,14 @@ fn cell_26_a_meter_by_hand(network: &Model, data: &Data) -> keras::Result<()> {
     Ok(())
 }
 
-/// A dense layer without bias, with ReLU.
-#[derive(Default)]
+/// A dense layer without bias, with ReLU. Files hold its sizes as its config, because it is registered.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct MyDense {
     in_dim: usize,
     out_dim: usize,
-    trainable: bool,
+    frozen: bool,
+    #[serde(skip)]
     kernel: Weight,
 }
 
@@ -193,7 +255,6 @@ impl MyDense {
         MyDense {
             in_dim,
             out_dim,
-            trainable: true,
             ..MyDense::default()
         }
     }
@@ -201,7 +262,7 @@ impl MyDense {
 
 impl Layer for MyDense {
     fn build(&self, _: &Dims, w: &mut Weights) -> keras::Result<()> {
-        let how = Declare::new("glorot_uniform").trainable(self.trainable);
+        let how = Declare::new("glorot_uniform").trainable(!self.frozen);
         w.add(&self.kernel, "w", [self.in_dim, self.out_dim], how)
     }
     fn call(&self, inputs: &Tensor, _: &Call) -> keras::Result<Tensor> {
@@ -214,7 +275,7 @@ fn cell_27_a_layer_of_ones_own() -> keras::Result<()> {
     net.build([None, Some(4)])?;
     println!("{:?} {:?}", net.variables(), net.trainable_variables());
     let frozen = MyDense {
-        trainable: false,
+        frozen: true,
         ..MyDense::new(4, 3)
     }
     .name("frozen");
@@ -236,7 +297,14 @@ fn cell_28_a_network_of_it() -> keras::Result<()> {
         MyDense::new(32, 10),
     ]);
     network.build([None, Some(28 * 28)])?;
-    summary(&network)
+    summary(&network)?;
+    keras::layers::register::<MyDense>("tour>MyDense");
+    let file = std::env::temp_dir().join("Save_weight/own.keras");
+    network.save(&file)?;
+    let x = normal([1, 28 * 28])?;
+    let same = load_model(&file)?.call(&x, &Call::inference())?;
+    println!("{same}\n{}\n", network.call(&x, &Call::inference())?);
+    Ok(())
 }
 
 /// A model of five layers of one's own.

@@ -42,7 +42,7 @@ pub mod datasets {
 /// Models and what they are trained with.
 pub mod models {
     #[cfg(feature = "hdf5")]
-    pub use keras_io::{load_model, load_weights, save_model, save_weights};
+    pub use keras_io::{Saving, load_model, load_weights, save_model, save_weights};
     pub use keras_models::{
         Compile, Data, Evaluate, Fit, Logs, Model, Predict, Sequential, Structure, Style, Summary,
         clone_model,

@@ -125,7 +125,19 @@ fn the_tables_of_cells_3_to_32() {
 
     let network = mlp();
     network.build([None, Some(784)]).unwrap();
+    let folder = std::env::temp_dir().join(format!("keras-tutorial-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    network.save(folder.join("model.h5")).unwrap();
+    let network = load_model(folder.join("model.h5")).unwrap();
     assert_eq!(table(&network), include_str!("tutorial/cell_20.txt"));
+    let names: Vec<String> = network
+        .trainable_variables()
+        .iter()
+        .map(|p| format!("{}:0 {}", p.path().split_once('/').unwrap().1, p.shape()))
+        .collect();
+    assert_eq!(names[0], "dense_9/kernel:0 (784, 256)");
+    assert_eq!(names[9], "dense_13/bias:0 (10,)");
+    std::fs::remove_dir_all(&folder).unwrap();
 
     let first = LayerRef::from(MyDense::new(4, 3));
     assert_eq!(first.name(), "my_dense");
@@ -143,6 +155,53 @@ fn the_tables_of_cells_3_to_32() {
     let model = Model::from(MyModel::new());
     model.build([None, Some(784)]).unwrap();
     assert_eq!(table(&model), include_str!("tutorial/cell_32.txt"));
+}
+
+/// Cells 13 to 21: weights into a network that is made anew, then a whole model out of a file.
+#[test]
+fn networks_go_through_files() {
+    keras::utils::set_random_seed(3);
+    let folder = std::env::temp_dir().join(format!("keras-tutorial-files-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let x = ops::ones([32, 784], DType::F32).unwrap();
+    let y = ops::one_hot(ops::zeros([32], DType::I32).unwrap(), 10, DType::F32).unwrap();
+    let made = || {
+        let mut network = mlp();
+        network.build([None, Some(784)]).unwrap();
+        let loss = CategoricalCrossentropy::new().from_logits(true);
+        network
+            .compile(Compile::new("adam", loss).metric("accuracy"))
+            .unwrap();
+        network
+    };
+    let predicted = |model: &mut Model| {
+        let y = model.predict(&x, Predict::new().verbose(0)).unwrap();
+        y.to_vec::<f32>().unwrap()
+    };
+    let mut network = made();
+    network.fit((&x, &y), Fit::new().verbose(0)).unwrap();
+    let before = predicted(&mut network);
+    network
+        .save_weights(folder.join("network.weights.h5"))
+        .unwrap();
+    let mut network = made();
+    assert_ne!(predicted(&mut network), before);
+    network
+        .load_weights(folder.join("network.weights.h5"))
+        .unwrap();
+    assert_eq!(predicted(&mut network), before);
+    let history = network
+        .fit((&x, &y), Fit::new().epochs(2).verbose(0))
+        .unwrap();
+    assert!(history.last("loss") < history.get("loss").unwrap().first().copied());
+    let before = predicted(&mut network);
+    for name in ["model.h5", "model.keras"] {
+        network.save(folder.join(name)).unwrap();
+        let mut network = load_model(folder.join(name)).unwrap();
+        assert_eq!(predicted(&mut network), before, "{name}");
+        network.fit((&x, &y), Fit::new().verbose(0)).unwrap();
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use keras_layers::{Dims, LayerRef, Symbolic};
 use keras_models::Model;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::PlotModel;
 
@@ -32,6 +32,8 @@ pub(super) fn of(model: &Model, how: &PlotModel) -> Boxes {
         how,
         cut: model.inputs().unwrap_or_default(),
         places: HashMap::new(),
+        last: HashMap::new(),
+        drawn: HashSet::new(),
         found: Boxes::default(),
     };
     // Every call that an output needs, in an order in which they can run, without recursion.
@@ -59,6 +61,9 @@ struct Seen<'a> {
     how: &'a PlotModel,
     cut: Vec<Symbolic>,
     places: HashMap<Key, usize>,
+    /// The last box of each layer.
+    last: HashMap<usize, usize>,
+    drawn: HashSet<(usize, usize)>,
     found: Boxes,
 }
 
@@ -87,8 +92,7 @@ impl Seen<'_> {
         }
         let from: Vec<usize> = inputs.iter().map(|x| self.places[&self.key(x)]).collect();
         // A layer that is called twice is one box, unless it would feed itself.
-        let same = self.places.iter().find(|((layer, _), _)| *layer == key.0);
-        let same = same.map(|(_, place)| *place);
+        let same = self.last.get(&key.0).copied();
         let place = match same.filter(|place| !self.found.leads_to(*place, &from)) {
             Some(place) => place,
             None => {
@@ -97,11 +101,10 @@ impl Seen<'_> {
             }
         };
         self.places.insert(key, place);
-        for from in from {
-            if !self.found.edges.contains(&(from, place)) {
-                self.found.edges.push((from, place));
-            }
-        }
+        self.last.insert(key.0, place);
+        let edges = from.into_iter().map(|from| (from, place));
+        let new = edges.filter(|edge| self.drawn.insert(*edge));
+        self.found.edges.extend(new);
     }
 }
 

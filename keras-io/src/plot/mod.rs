@@ -130,3 +130,39 @@ fn unknown(path: &Path, ends: &str) -> Error {
         format!("the name of a picture: {ends}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keras_layers::layers::{Dense, Input};
+    use keras_models::{Compile, Fit, Sequential, layers};
+    use keras_tensor::{DType, ops};
+
+    #[test]
+    fn a_training_has_its_picture() {
+        let mut model = Sequential::new(layers![Input::new([2]), Dense::new(1)]);
+        model
+            .compile(Compile::new("sgd", "mse").metric("mae"))
+            .unwrap();
+        let (x, y) = (ops::ones([8, 2], DType::F32), ops::ones([8, 1], DType::F32));
+        let how = Fit::new()
+            .epochs(5)
+            .validation_split(0.5)
+            .validation_freq(2)
+            .verbose(0);
+        let history = model.fit((x.unwrap(), y.unwrap()), how).unwrap();
+        let picture = svg::text(&history::scene(&history).unwrap());
+        for name in ["loss", "val_loss", "mae", "val_mae", "epoch"] {
+            assert!(picture.contains(&format!(">{name}<")), "{name}: {picture}");
+        }
+        // Five epochs and two validations, of two numbers.
+        assert_eq!(picture.matches("<polygon").count(), 2 * (5 + 2));
+        assert!(plot_history(&history, "history.txt").is_err());
+        assert!(plot_history(&History::default(), "history.svg").is_err());
+        let path =
+            std::env::temp_dir().join(format!("keras-io-history-{}.png", std::process::id()));
+        plot_history(&history, &path).unwrap();
+        assert!(std::fs::read(&path).unwrap().starts_with(b"\x89PNG"));
+        std::fs::remove_file(&path).unwrap();
+    }
+}

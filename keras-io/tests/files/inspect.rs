@@ -43,7 +43,7 @@ fn every_file_of_keras_is_told() {
                             .is_some_and(|v| v.starts_with(wanted)),
                 )?;
                 let whole = format.contains("whole") || file.ends_with(".keras");
-                is("classes", whole == !found.classes.is_empty())?;
+                is("classes", whole != found.classes.is_empty())?;
                 // Every weight of the model is there, in its shape.
                 let info = case.json("case.json");
                 let shapes = info["weights"]

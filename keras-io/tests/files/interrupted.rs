@@ -3,6 +3,7 @@
 use keras_datasets::Dataset;
 use keras_io::callbacks::{BackupAndRestore, ModelCheckpoint, SaveFreq};
 use keras_layers::layers::{BatchNormalization, Dense, Dropout, GaussianNoise, Input};
+use keras_layers::set_dtype_policy;
 use keras_models::callbacks::{
     CSVLogger, Callback, EarlyStopping, LearningRateScheduler, ReduceLROnPlateau,
 };
@@ -25,6 +26,7 @@ const OPTIMIZERS: &[&str] = &[
     "lion",
     "adafactor",
     "lamb",
+    "muon",
 ];
 const SAMPLES: usize = 20;
 const BATCH: usize = 4;
@@ -147,6 +149,18 @@ fn every_optimizer_goes_on_in_the_middle_of_an_epoch() {
             );
         }
     }
+}
+
+#[test]
+fn the_scale_of_losses_goes_on() {
+    let folder = Folder::new();
+    let data = || Data::from(tensors());
+    let how = || Fit::new().batch_size(BATCH);
+    set_dtype_policy("mixed_float16").unwrap();
+    let whole = train(1, "adam", &data, how()).unwrap();
+    let backup = folder.path("backup");
+    let done = crash_and_go_on("adam", &data, &backup, SaveFreq::Batches(1), 8, &how);
+    assert_same("mixed_float16", &done, &whole);
 }
 
 #[test]

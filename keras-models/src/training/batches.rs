@@ -77,23 +77,26 @@ impl<'a> Batches<'a> {
     ) -> Result<()> {
         self.dataset.set_orders(orders)?;
         self.running = None;
-        if taken == 0 {
-            return Ok(());
-        }
         // A damaged file must not make data that never ends run for ever.
         let possible = match self.steps {
             Some(steps) => {
-                batch <= steps && taken <= steps.saturating_mul(epoch).saturating_add(batch)
+                let most = steps.saturating_mul(epoch).saturating_add(batch);
+                batch <= steps && (batch..=most).contains(&taken)
             }
             None => taken == batch,
         };
+        if possible && taken == 0 {
+            return Ok(());
+        }
         let mut batches = self.dataset.iter();
         let mut skipped = 0;
         while possible && skipped < taken && batches.next().transpose()?.is_some() {
             skipped += 1;
         }
-        if skipped < taken {
-            let problem = format!("it stands at batch {taken} of data that has not as many");
+        if !possible || skipped < taken {
+            let problem = format!(
+                "it stands at batch {batch} of an epoch, after {taken} batches; the data does not lead there"
+            );
             return Err(Error::data("the state of training", problem));
         }
         self.running = Some(Running {

@@ -7,7 +7,7 @@ use keras::utils::set_random_seed;
 use keras::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::data;
 use super::output::progress;
@@ -60,13 +60,18 @@ fn class_weight(text: &str) -> std::result::Result<ClassWeight, String> {
     serde_json::from_str(text).map_err(|e| format!("wanted JSON such as {{\"0\": 1.0}}: {e}"))
 }
 
+/// Refuses a wrong name of a file before hours of training.
+pub(super) fn check_output(path: &Path) -> Result<()> {
+    if Holds::of(path) == Some(Holds::Model) {
+        return Ok(());
+    }
+    let wanted = "the name of a file of a whole model, such as `.keras`";
+    Err(Error::argument("output", path.display(), wanted))
+}
+
 impl Fit {
     pub(crate) fn run(self) -> Result<()> {
-        // Before hours of training: a wrong name of a file.
-        if Holds::of(&self.output) != Some(Holds::Model) {
-            let wanted = "the name of a file of a whole model, such as `.keras`";
-            return Err(Error::argument("output", self.output.display(), wanted));
-        }
+        check_output(&self.output)?;
         if let Some(seed) = self.seed {
             set_random_seed(seed);
         }

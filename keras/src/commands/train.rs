@@ -4,6 +4,7 @@ use clap::Subcommand;
 use keras::datasets::mnist;
 use keras::prelude::*;
 use keras::utils::set_random_seed;
+use std::path::PathBuf;
 
 /// What can be trained.
 #[derive(Subcommand)]
@@ -16,6 +17,9 @@ pub(crate) enum What {
         /// Fixes the initial weights and the order of the images
         #[arg(long, default_value_t = SEED)]
         seed: u64,
+        /// Where the trained model goes
+        #[arg(long)]
+        output: Option<PathBuf>,
     },
 }
 
@@ -27,12 +31,20 @@ impl Default for What {
         What::Mnist {
             epochs: EPOCHS,
             seed: SEED,
+            output: None,
         }
     }
 }
 
 pub(crate) fn run(what: What) -> keras::Result<()> {
-    let What::Mnist { epochs, seed } = what;
+    let What::Mnist {
+        epochs,
+        seed,
+        output,
+    } = what;
+    if let Some(path) = &output {
+        super::fit::check_output(path)?;
+    }
     set_random_seed(seed);
     let ((x, y), (x_val, y_val)) = mnist::load_data()?;
     let train = Dataset::from_tensor_slices((x, y))?.shuffle(10_000);
@@ -61,7 +73,10 @@ pub(crate) fn run(what: What) -> keras::Result<()> {
     if let Some(accuracy) = history.last("val_accuracy") {
         println!("Test accuracy: {accuracy:.4}");
     }
-    Ok(())
+    match output {
+        Some(path) => network.save(path),
+        None => Ok(()),
+    }
 }
 
 /// Pixels to `[-1, 1]`, images to rows, labels to one-hot: batch by batch, so that training begins at once.

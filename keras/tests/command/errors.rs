@@ -168,6 +168,14 @@ fn a_model_that_was_not_compiled_is_not_trained() {
 }
 
 #[test]
+fn a_wrong_name_is_told_before_training() {
+    says(
+        &["train", "mnist", "--output", "m.txt"],
+        &["m.txt", "whole model"],
+    );
+}
+
+#[test]
 fn conversions_that_cannot_be_are_told() {
     let folder = Folder::new();
     let case = cases("models")
