@@ -7,7 +7,8 @@ use std::path::Path;
 use crate::hdf5::{Group, Tree};
 use crate::weights::{Plan, legacy};
 use crate::{
-    Limits, atomic, checkpoint, keras_file, npz, safetensors, saved_model, unknown_name, weights,
+    Limits, atomic, checkpoint, export_onnx, keras_file, npz, safetensors, saved_model,
+    unknown_name, weights,
 };
 
 /// A model that was read, and what the reader has to say.
@@ -175,7 +176,7 @@ pub(crate) fn tell(path: &Path, warnings: &[String]) {
 }
 
 /// Writes a model with its weights, how it was compiled, and the state of its optimizer: `.keras`, or `.h5` in the legacy
-/// format.
+/// format; or what it computes: `.onnx`.
 ///
 /// # Errors
 /// Another extension, a class that is not registered, or what the system says; an old file is then left as it was.
@@ -185,9 +186,10 @@ pub fn save_model(model: &Model, path: impl AsRef<Path>) -> Result<()> {
     match extension(path) {
         "keras" => keras_file::save(model, path, true),
         "h5" | "hdf5" => legacy::save_model(model, path, true),
+        "onnx" => export_onnx(model, path),
         _ => Err(unknown_name(
             path,
-            "a model: `.keras`, or `.h5` for the legacy format",
+            "a model: `.keras`, `.h5` for the legacy format, or `.onnx`",
         )),
     }
 }

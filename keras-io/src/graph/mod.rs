@@ -4,6 +4,8 @@
 //! one's own need nothing further. What differs between the two runs depends on the size of the batch.
 
 mod record;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use keras_tensor::{DType, Op, Tensor, Variable};
@@ -48,6 +50,8 @@ pub(crate) enum Source {
     Weight(Variable),
     /// A number in the model's code, or what follows from such numbers and from weights alone: that is computed already.
     Constant(Tensor),
+    /// A number that was another one in the second run; an output that needs it is an error.
+    Varying,
     Node,
 }
 

@@ -26,7 +26,9 @@ struct Given {
 /// batches of all sizes.
 pub(crate) fn trace(model: &Model) -> Result<Graph> {
     let given = given(model)?;
+    let kept = Kept::of(model)?;
     let runs = [run(model, &given, 0)?, run(model, &given, 1)?];
+    drop(kept);
     let weights = runs[0].record.weights.take();
     let ops = runs.each_ref().map(|r| r.record.ops.take());
     if ops[0].len() != ops[1].len() {
@@ -49,15 +51,34 @@ pub(crate) fn trace(model: &Model) -> Result<Graph> {
         tracer.op(a, b)?;
     }
     let names = model.output_names();
-    let mut outputs = Vec::new();
+    let mut outputs: Vec<(String, usize)> = Vec::new();
     for (i, (a, b)) in first.outputs.iter().zip(&second.outputs).enumerate() {
         let name = names
             .get(i)
             .cloned()
             .unwrap_or_else(|| format!("output_{i}"));
+        let is_used = outputs.iter().any(|(used, _)| *used == name);
+        // A layer of several outputs has one name for all.
+        let name = match is_used {
+            true => format!("{name}_{i}"),
+            false => name,
+        };
         outputs.push((name, tracer.place(a, b)?));
     }
     let nodes = needed(tracer.nodes, &outputs);
+    let is_varying = |p: &usize| matches!(tracer.values[*p].source, Source::Varying);
+    let ends = outputs.iter().map(|(_, p)| p);
+    if nodes
+        .iter()
+        .flat_map(|n| &n.inputs)
+        .chain(ends)
+        .any(is_varying)
+    {
+        return Err(varies(
+            model,
+            "a number in its code, or a state that it keeps,",
+        ));
+    }
     Ok(Graph {
         name: model.name().to_string(),
         inputs,
@@ -93,6 +114,28 @@ fn given(model: &Model) -> Result<Vec<Given>> {
         dtype: model.compute_dtype(),
     });
     Ok(given.collect())
+}
+
+/// Gives states that a model keeps from call to call their values back.
+struct Kept(Vec<(Variable, Tensor)>);
+
+impl Kept {
+    fn of(model: &Model) -> Result<Self> {
+        let kept = |v: Variable| v.value().map(|value| (v, value));
+        let all = model.variables().into_iter().map(kept);
+        Ok(Kept(all.collect::<Result<_>>()?))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        for (variable, before) in &self.0 {
+            if variable.value().is_ok_and(|now| now.id() != before.id()) {
+                // Its own value fits.
+                let _ = variable.assign(before);
+            }
+        }
+    }
 }
 
 /// A run of the model.
@@ -183,16 +226,19 @@ impl Tracer<'_> {
             let weight = weight.clone();
             return self.add(a, b, Source::Weight(weight));
         }
-        if a.shape() != b.shape() || a.to_f64_vec()? != b.to_f64_vec()? {
-            return Err(varies(self.model, "a number in its code"));
-        }
-        self.add(a, b, Source::Constant(a.clone()))
+        let same = a.shape() == b.shape() && a.to_f64_vec()? == b.to_f64_vec()?;
+        let source = if same {
+            Source::Constant(a.clone())
+        } else {
+            Source::Varying
+        };
+        self.add(a, b, source)
     }
 
     fn is_constant(&self, place: usize) -> bool {
         matches!(
             self.values[place].source,
-            Source::Constant(_) | Source::Weight(_)
+            Source::Constant(_) | Source::Varying | Source::Weight(_)
         )
     }
 
@@ -207,8 +253,6 @@ impl Tracer<'_> {
             .collect();
         let made = a.outputs.iter().zip(&b.outputs);
         let fixed = made.clone().all(|(a, b)| a.shape() == b.shape());
-        // A leaf may be a constant that differs where nothing that differs follows from it, so leaves are compared only
-        // where they are needed.
         let depends = match known {
             Some(places) => !places.iter().all(|&p| self.is_constant(p)),
             None => pairs.iter().any(|(t, _)| {
@@ -218,9 +262,7 @@ impl Tracer<'_> {
         };
         if !depends && fixed {
             for (a, b) in made {
-                if a.to_f64_vec()? == b.to_f64_vec()? {
-                    self.add(a, b, Source::Constant(a.clone()))?;
-                }
+                self.place(a, b)?;
             }
             return Ok(());
         }

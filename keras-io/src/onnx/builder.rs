@@ -92,7 +92,7 @@ impl<'a> Builder<'a> {
                     name
                 }
                 Source::Constant(tensor) if needed[place] => builder.constant(tensor)?,
-                Source::Weight(_) | Source::Constant(_) => String::new(),
+                Source::Weight(_) | Source::Constant(_) | Source::Varying => String::new(),
             };
             builder.names.push(name);
         }
