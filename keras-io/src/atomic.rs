@@ -43,6 +43,62 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Writes a folder: beside its place first, then exchanged with what is there. `mark` is a file that such folders hold: one
+/// without it is not replaced, unless it is empty.
+///
+/// # Errors
+/// What the system or `write` says, or a place that holds something else; that is then left as it was.
+pub fn write_folder(
+    path: &Path,
+    mark: &str,
+    write: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let failed = |e| Error::io(path, e);
+    let is_replaceable = |path: &Path| {
+        path.join(mark).is_file() || fs::read_dir(path).is_ok_and(|mut all| all.next().is_none())
+    };
+    if path.exists() && !is_replaceable(path) {
+        let wanted =
+            format!("a new name, an empty folder, or a folder with {mark}, which is replaced");
+        return Err(Error::argument("path", path.display(), wanted));
+    }
+    let (temporary, file) = beside(path)?;
+    drop(file);
+    let outcome = fs::remove_file(&temporary)
+        .and_then(|()| fs::create_dir(&temporary))
+        .map_err(failed)
+        .and_then(|()| write(&temporary))
+        .and_then(|()| {
+            if path.exists() {
+                exchange(&temporary, path).map_err(failed)?;
+            } else {
+                fs::rename(&temporary, path).map_err(failed)?;
+            }
+            sync_folder(path)
+        });
+    if temporary.exists() {
+        // What was there before, or what could not be written.
+        let _ = fs::remove_dir_all(&temporary);
+    }
+    outcome
+}
+
+/// Gives each of two folders the name of the other, at once.
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE)?)
+}
+
+/// Gives each of two folders the name of the other; if the process is killed in between, `b` lies beside, whole.
+#[cfg(not(target_os = "linux"))]
+fn exchange(a: &Path, b: &Path) -> std::io::Result<()> {
+    let aside = a.with_extension("old");
+    fs::rename(b, &aside)?;
+    fs::rename(a, b)?;
+    fs::rename(aside, a)
+}
+
 fn fill(
     path: &Path,
     file: File,
@@ -93,6 +149,31 @@ fn sync_folder(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_are_exchanged() {
+        let folder = std::env::temp_dir().join(format!("keras-io-folder-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("saved");
+        let write = |text: &'static str| {
+            write_folder(&path, "mark", |made| {
+                write_bytes(&made.join("mark"), text.as_bytes())
+            })
+        };
+        for text in ["one", "two"] {
+            write(text).unwrap();
+            assert_eq!(fs::read(path.join("mark")).unwrap(), text.as_bytes());
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        }
+        let failed = write_folder(&path, "mark", |_| {
+            Err(Error::Other("the disk is full".into()))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(path.join("mark")).unwrap(), b"two");
+        assert!(write_folder(&path, "another mark", |_| Ok(())).is_err());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_failed_writer_leaves_the_old_file() {

@@ -58,6 +58,8 @@ pub use model::{
 pub use onnx::export_onnx;
 pub use plot::{PlotModel, plot_history, plot_model};
 #[cfg(feature = "hdf5")]
+pub use saved_model::export;
+#[cfg(feature = "hdf5")]
 pub use saving::Saving;
 
 use keras_tensor::{Error, Result};

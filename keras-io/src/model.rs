@@ -176,7 +176,7 @@ pub(crate) fn tell(path: &Path, warnings: &[String]) {
 }
 
 /// Writes a model with its weights, how it was compiled, and the state of its optimizer: `.keras`, or `.h5` in the legacy
-/// format; or what it computes: `.onnx`.
+/// format; or what it computes: `.onnx`, or a SavedModel where the name ends in `/`.
 ///
 /// # Errors
 /// Another extension, a class that is not registered, or what the system says; an old file is then left as it was.
@@ -187,9 +187,10 @@ pub fn save_model(model: &Model, path: impl AsRef<Path>) -> Result<()> {
         "keras" => keras_file::save(model, path, true),
         "h5" | "hdf5" => legacy::save_model(model, path, true),
         "onnx" => export_onnx(model, path),
+        _ if names_folder(path) || saved_model::is_one(path) => saved_model::export(model, path),
         _ => Err(unknown_name(
             path,
-            "a model: `.keras`, `.h5` for the legacy format, or `.onnx`",
+            "a model: `.keras`, `.h5` for the legacy format, `.onnx`, or a folder with `/` at the end for a SavedModel",
         )),
     }
 }
@@ -251,6 +252,10 @@ fn built(model: &Model) -> Result<()> {
         format!("model `{}`", model.name()),
         "it has no weights yet; build it, call it, or train it before it is saved",
     ))
+}
+
+fn names_folder(path: &Path) -> bool {
+    path.as_os_str().to_string_lossy().ends_with('/')
 }
 
 fn extension(path: &Path) -> &str {

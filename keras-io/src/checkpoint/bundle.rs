@@ -30,6 +30,12 @@ const DTYPES: &[(u64, DType)] = &[
 ];
 const STRING: u64 = 7;
 
+/// TensorFlow's number of a dtype.
+pub(crate) fn number_of(dtype: DType) -> u64 {
+    let known = DTYPES.iter().find(|(_, d)| *d == dtype);
+    known.map_or(1, |(number, _)| *number)
+}
+
 /// A checkpoint that is open for reading.
 pub(crate) struct Checkpoint {
     prefix: PathBuf,
@@ -267,7 +273,7 @@ fn checksum_of_lengths(lengths: &[u64]) -> u32 {
 }
 
 /// What a checkpoint holds under a key.
-pub(crate) enum Value {
+pub(crate) enum Stored {
     Tensor(Tensor),
     Text(Vec<u8>),
 }
@@ -279,7 +285,7 @@ pub(crate) enum Value {
 ///
 /// # Errors
 /// What the system says; an old checkpoint is then left as it was.
-pub(crate) fn write(prefix: &Path, values: &BTreeMap<String, Value>) -> Result<()> {
+pub(crate) fn write(prefix: &Path, values: &BTreeMap<String, Stored>) -> Result<()> {
     let old = Checkpoint::open(prefix, &Limits::default()).map(|old| old.shards);
     let shards = if matches!(old, Ok(1)) { 2 } else { 1 };
     let (mut data, mut entries) = (Vec::new(), Vec::with_capacity(values.len() + 1));
@@ -290,14 +296,12 @@ pub(crate) fn write(prefix: &Path, values: &BTreeMap<String, Value>) -> Result<(
     for (key, value) in values {
         let offset = data.len() as u64;
         let (dtype, shape, crc) = match value {
-            Value::Tensor(tensor) => {
-                let known = DTYPES.iter().find(|(_, d)| *d == tensor.dtype());
-                let dtype = known.map_or(1, |(number, _)| *number);
+            Stored::Tensor(tensor) => {
                 data.extend(bytes_of(tensor)?);
                 let crc = crc32c::crc32c(&data[offset as usize..]);
-                (dtype, &tensor.shape()[..], crc)
+                (number_of(tensor.dtype()), &tensor.shape()[..], crc)
             }
-            Value::Text(text) => {
+            Stored::Text(text) => {
                 let length = text.len() as u64;
                 let sum = masked(checksum_of_lengths(&[length])).to_le_bytes();
                 crate::protobuf::put_varint(&mut data, length);

@@ -74,6 +74,16 @@ impl ObjectGraph {
         self.nodes.len() - 1
     }
 
+    /// The part of an object under this name, which is made if there is none.
+    pub(crate) fn part(&mut self, node: usize, name: &str) -> usize {
+        if let Some(known) = self.child(node, name) {
+            return known;
+        }
+        let made = self.add(Node::default());
+        self.nodes[node].children.push((name.to_string(), made));
+        made
+    }
+
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let nodes = self.nodes.iter().map(Node::write);
         Writer::new().messages(1, nodes).finish()

@@ -6,7 +6,7 @@ use keras_tensor::{Result, Variable, ops};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::bundle::{Value, write};
+use super::bundle::{Stored, write};
 use super::graph::{KEY, Node, ObjectGraph};
 use super::names::{children, in_keras2};
 use crate::atomic;
@@ -29,7 +29,7 @@ pub(crate) fn save_weights(model: &Model, prefix: &Path) -> Result<()> {
     let Writer {
         graph, mut values, ..
     } = writer;
-    values.insert(KEY.to_string(), Value::Text(graph.to_bytes()));
+    values.insert(KEY.to_string(), Stored::Text(graph.to_bytes()));
     write(prefix, &values)?;
     let name = prefix.file_name().unwrap_or_default().to_string_lossy();
     let name = name.replace('\\', "\\\\").replace('"', "\\\"");
@@ -41,7 +41,7 @@ pub(crate) fn save_weights(model: &Model, prefix: &Path) -> Result<()> {
 #[derive(Default)]
 struct Writer {
     graph: ObjectGraph,
-    values: BTreeMap<String, Value>,
+    values: BTreeMap<String, Stored>,
     /// Layers that have an object already, because they stand in two places.
     seen: Vec<(LayerRef, usize)>,
 }
@@ -59,50 +59,38 @@ impl Writer {
             };
             let (mut owner, mut path) = (node, path.to_string());
             for name in lists {
-                owner = self.part(owner, name);
+                owner = self.graph.part(owner, name);
                 path = format!("{path}{name}/");
             }
             let known = self.seen.iter().find(|(seen, _)| seen.is(&child));
             if let Some(&(_, known)) = known {
                 self.graph.nodes[owner].children.push((last.clone(), known));
             } else {
-                let made = self.part(owner, last);
+                let made = self.graph.part(owner, last);
                 self.layer(&child, made, &format!("{path}{last}/"))?;
             }
         }
         Ok(())
     }
 
-    /// The part of an object under this name, which is made if there is none.
-    fn part(&mut self, node: usize, name: &str) -> usize {
-        if let Some(known) = self.graph.child(node, name) {
-            return known;
-        }
-        let made = self.graph.add(Node::default());
-        self.graph.nodes[node]
-            .children
-            .push((name.to_string(), made));
-        made
-    }
-
     fn variable(&mut self, variable: &Variable, node: usize, name: &str, path: &str) -> Result<()> {
         let key = format!("{path}{name}/.ATTRIBUTES/VARIABLE_VALUE");
-        let made = self.part(node, name);
+        let made = self.graph.part(node, name);
         self.graph.nodes[made].value = Some((variable.path(), key.clone()));
-        self.values.insert(key, Value::Tensor(variable.value()?));
+        self.values.insert(key, Stored::Tensor(variable.value()?));
         Ok(())
     }
 
     /// Keras 2 keeps some numbers beside the list of all else.
     fn optimizer(&mut self, state: &[Variable], root: usize) -> Result<()> {
-        let node = self.part(root, "optimizer");
-        let list = self.part(node, "_variables");
+        let node = self.graph.part(root, "optimizer");
+        let list = self.graph.part(node, "_variables");
         let mut number = 0;
         for variable in state {
             match variable.name() {
                 "iteration" => {
                     self.variable(variable, node, "_iterations", "optimizer/")?;
-                    let made = self.part(node, "_iterations");
+                    let made = self.graph.part(node, "_iterations");
                     self.graph.nodes[list]
                         .children
                         .push((number.to_string(), made));

@@ -25,7 +25,17 @@ impl Size {
     }
 }
 
+/// Whether what follows from weights alone is computed while a model is traced, or stays part of the graph.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weights {
+    /// It is computed: the scale of a normalization becomes a constant.
+    Folded,
+    /// It stays, so that other values can be given to the weights.
+    Kept,
+}
+
 /// What a model computes.
+#[derive(Default)]
 pub(crate) struct Graph {
     pub(crate) name: String,
     /// Names and places of the inputs, in the model's order.

@@ -4,7 +4,7 @@ use keras_models::{Model, Sequential, layers};
 use keras_tensor::op::Slice;
 use keras_tensor::{DType, Op, Shape, Tensor, apply, ops};
 
-use super::{Graph, Size, Source, trace};
+use super::{Graph, Size, Source, Weights, trace};
 
 /// What a graph computes for these inputs.
 fn evaluate(graph: &Graph, inputs: &[Tensor], batch: usize) -> Vec<Tensor> {
@@ -68,7 +68,12 @@ fn noise(shape: &[usize]) -> Tensor {
 }
 
 fn check(model: &Model, inputs: &[&[usize]]) {
-    let graph = trace(model).unwrap();
+    check_as(model, inputs, Weights::Folded);
+    check_as(model, inputs, Weights::Kept);
+}
+
+fn check_as(model: &Model, inputs: &[&[usize]], how: Weights) {
+    let graph = trace(model, how).unwrap();
     for batch in [1, 2, 5] {
         let inputs: Vec<Tensor> = inputs
             .iter()
@@ -149,6 +154,6 @@ fn states_of_the_model_are_not_changed_and_not_written() {
         )
         .unwrap();
     let before = state();
-    let _ = trace(&model);
+    let _ = trace(&model, Weights::Folded);
     assert_eq!(state(), before);
 }

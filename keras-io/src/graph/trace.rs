@@ -7,7 +7,7 @@ use keras_tensor::{DType, Error, Id, Op, Result, Shape, Tensor, Variable, ops};
 use std::collections::HashMap;
 
 use super::record::{Record, Recorded, record};
-use super::{Graph, Node, Size, Source, Value};
+use super::{Graph, Node, Size, Source, Value, Weights};
 
 /// Sizes of the two batches.
 const BATCHES: [usize; 2] = [2, 3];
@@ -24,7 +24,7 @@ struct Given {
 /// # Errors
 /// A model that is not built, whose inputs have unknown sizes besides the batch, or that does not compute the same for
 /// batches of all sizes.
-pub(crate) fn trace(model: &Model) -> Result<Graph> {
+pub(crate) fn trace(model: &Model, how: Weights) -> Result<Graph> {
     let given = given(model)?;
     let kept = Kept::of(model)?;
     let runs = [run(model, &given, 0)?, run(model, &given, 1)?];
@@ -36,6 +36,7 @@ pub(crate) fn trace(model: &Model) -> Result<Graph> {
     }
     let mut tracer = Tracer {
         model,
+        how,
         weights: weights.into_iter().map(|v| (v.family(), v)).collect(),
         places: HashMap::new(),
         values: Vec::new(),
@@ -179,6 +180,7 @@ fn run(model: &Model, given: &[Given], which: usize) -> Result<Run> {
 
 struct Tracer<'a> {
     model: &'a Model,
+    how: Weights,
     weights: HashMap<Id, Variable>,
     /// Where tensors of the first run are.
     places: HashMap<Id, usize>,
@@ -235,11 +237,19 @@ impl Tracer<'_> {
         self.add(a, b, source)
     }
 
-    fn is_constant(&self, place: usize) -> bool {
-        matches!(
-            self.values[place].source,
-            Source::Constant(_) | Source::Varying | Source::Weight(_)
-        )
+    /// Whether a tensor is known only when the graph is run.
+    fn is_open(&self, t: &Tensor) -> bool {
+        let id = t.id().family();
+        match self
+            .places
+            .get(&id)
+            .map(|&place| &self.values[place].source)
+        {
+            Some(Source::Input | Source::Node) => true,
+            Some(Source::Constant(_) | Source::Varying) => false,
+            Some(Source::Weight(_)) => self.how == Weights::Kept,
+            None => self.how == Weights::Kept && self.weights.contains_key(&id),
+        }
     }
 
     fn op(&mut self, a: &Recorded, b: &Recorded) -> Result<()> {
@@ -247,20 +257,9 @@ impl Tracer<'_> {
             return Err(varies(self.model, "which ops it takes"));
         }
         let pairs: Vec<_> = a.inputs.iter().zip(&b.inputs).collect();
-        let known: Option<Vec<usize>> = pairs
-            .iter()
-            .map(|(t, _)| self.places.get(&t.id().family()).copied())
-            .collect();
         let made = a.outputs.iter().zip(&b.outputs);
         let fixed = made.clone().all(|(a, b)| a.shape() == b.shape());
-        let depends = match known {
-            Some(places) => !places.iter().all(|&p| self.is_constant(p)),
-            None => pairs.iter().any(|(t, _)| {
-                let place = self.places.get(&t.id().family());
-                place.is_some_and(|&p| !self.is_constant(p))
-            }),
-        };
-        if !depends && fixed {
+        if fixed && !a.inputs.iter().any(|t| self.is_open(t)) {
             for (a, b) in made {
                 self.place(a, b)?;
             }

@@ -9,7 +9,7 @@ use keras_tensor::Result;
 use std::path::Path;
 
 use crate::atomic;
-use crate::graph::trace;
+use crate::graph::{Weights, trace};
 use crate::limits::format_error;
 
 /// One file of protocol buffers cannot be larger.
@@ -34,7 +34,7 @@ pub fn export_onnx(model: &Model, path: impl AsRef<Path>) -> Result<()> {
 }
 
 fn to_bytes(model: &Model) -> Result<Vec<u8>> {
-    let graph = trace(model)?;
+    let graph = trace(model, Weights::Folded)?;
     let mut builder = builder::Builder::new(&graph)?;
     for node in &graph.nodes {
         nodes::add(&mut builder, node)?;

@@ -1,7 +1,9 @@
 //! SavedModel folders of TensorFlow: `saved_model.pb`, `variables/`, and what Keras 2 adds, `keras_metadata.pb`.
 
+mod export;
 mod keras2;
 
+pub use export::export;
 pub(crate) use keras2::load;
 
 use std::path::Path;
