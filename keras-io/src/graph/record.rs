@@ -16,6 +16,8 @@ pub(super) struct Recorded {
 pub(super) struct Record {
     pub(super) ops: RefCell<Vec<Recorded>>,
     pub(super) weights: RefCell<Vec<Variable>>,
+    /// Variables that were written.
+    pub(super) states: RefCell<Vec<Variable>>,
 }
 
 impl Observer for Record {
@@ -32,6 +34,10 @@ impl Observer for Record {
         if !weights.iter().any(|w| w.is(variable)) {
             weights.push(variable.clone());
         }
+    }
+
+    fn assigned(&self, variable: &Variable, _: &Tensor) {
+        self.states.borrow_mut().push(variable.clone());
     }
 }
 

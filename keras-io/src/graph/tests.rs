@@ -154,6 +154,9 @@ fn states_of_the_model_are_not_changed_and_not_written() {
         )
         .unwrap();
     let before = state();
-    let _ = trace(&model, Weights::Folded);
+    for how in [Weights::Folded, Weights::Kept] {
+        let message = trace(&model, how).err().unwrap().to_string();
+        assert!(message.contains("state"), "{message}");
+    }
     assert_eq!(state(), before);
 }

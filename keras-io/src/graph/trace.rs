@@ -29,6 +29,13 @@ pub(crate) fn trace(model: &Model, how: Weights) -> Result<Graph> {
     let kept = Kept::of(model)?;
     let runs = [run(model, &given, 0)?, run(model, &given, 1)?];
     drop(kept);
+    if let Some(state) = runs[0].record.states.take().first() {
+        let problem = format!(
+            "it keeps a state from call to call ({}), which no graph can hold",
+            state.path()
+        );
+        return Err(Error::data(format!("model `{}`", model.name()), problem));
+    }
     let weights = runs[0].record.weights.take();
     let ops = runs.each_ref().map(|r| r.record.ops.take());
     if ops[0].len() != ops[1].len() {

@@ -168,6 +168,25 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
             ];
             f.node("Cumsum", &[x[0], &axis], &attributes)
         }
+        Op::ArgSort(sort) => {
+            let mut order: Vec<usize> = (0..rank).collect();
+            order.swap(sort.axis, rank - 1);
+            let from = of_input(0).dtype;
+            let mut last = transpose(f, x[0], &order, from)?;
+            if !sort.descending {
+                last = f.typed("Neg", &[&last], from)?;
+            }
+            let count = f.sizes(&output.sizes[sort.axis..=sort.axis])?;
+            let no_axes = f.integers(&[])?;
+            let count = f.node(
+                "Reshape",
+                &[&count, &no_axes],
+                &indexed(DType::I32, "Tshape"),
+            )?;
+            let places = f.typed("TopKV2", &[&last, &count], from)?;
+            let places = cast(f, &places, DType::I32, dtype)?;
+            transpose(f, &places, &order, dtype)
+        }
         Op::Softmax(axis) => {
             let mut order: Vec<usize> = (0..rank).collect();
             order.swap(*axis, rank - 1);
@@ -203,7 +222,6 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         Op::Pool(pool) => space::pool(f, node, pool, x[0]),
         Op::Random(_)
         | Op::ScatterAdd(_)
-        | Op::ArgSort(_)
         | Op::ActivationGrad(_)
         | Op::SoftmaxCrossEntropy
         | Op::Sgd(_)

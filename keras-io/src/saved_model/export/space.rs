@@ -161,7 +161,9 @@ fn grouped(
     let (space, groups) = (sizes.len() - 2, conv.groups);
     let (of_group, filters) = (taps[space], taps[space + 1]);
     let even = conv.strides.iter().all(|&s| s == conv.strides[0]);
-    if of_group == 1 && space < 3 && (space == 1 || even) {
+    // TensorFlow's kernel for processors has no dilation.
+    let dense = conv.dilation.iter().all(|&d| d == 1);
+    if of_group == 1 && space < 3 && even && dense {
         let mut shape = fixed(&taps[..space]);
         shape.extend(fixed(&[groups, filters / groups]));
         let (mut strides, mut x) = (conv.strides.to_vec(), x.to_string());
