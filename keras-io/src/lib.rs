@@ -58,7 +58,7 @@ pub use model::{
 pub use onnx::export_onnx;
 pub use plot::{PlotModel, plot_history, plot_model};
 #[cfg(feature = "hdf5")]
-pub use saved_model::export;
+pub use saved_model::{SavedFunction, export};
 #[cfg(feature = "hdf5")]
 pub use saving::Saving;
 

@@ -126,6 +126,11 @@ impl<'a> Message<'a> {
         })
     }
 
+    /// How many bytes it has.
+    pub(crate) fn size(self) -> usize {
+        self.bytes.len()
+    }
+
     /// An error about this message.
     pub(crate) fn damaged(self, problem: &str) -> keras_tensor::Error {
         format_error(self.what, problem)
@@ -213,10 +218,6 @@ impl Writer {
         self
     }
 
-    pub(crate) fn float(self, number: u32, value: f32) -> Self {
-        self.fixed32(number, value.to_bits())
-    }
-
     pub(crate) fn bytes(mut self, number: u32, value: &[u8]) -> Self {
         self.tag(number, 2);
         put_varint(&mut self.bytes, value.len() as u64);
@@ -268,7 +269,7 @@ mod tests {
         let inside = Writer::new().text(1, "kernel").number(2, u64::MAX);
         let bytes = Writer::new()
             .number(1, 300)
-            .float(2, 1.5)
+            .fixed32(2, 1.5_f32.to_bits())
             .messages(3, [inside.clone(), Writer::new()])
             .numbers(4, [1, 128, 0])
             .number(4, 7)

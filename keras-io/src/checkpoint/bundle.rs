@@ -36,6 +36,18 @@ pub(crate) fn number_of(dtype: DType) -> u64 {
     known.map_or(1, |(number, _)| *number)
 }
 
+/// The dtype of a number of TensorFlow's.
+///
+/// # Errors
+/// One that is no dtype of numbers here.
+pub(crate) fn dtype_of(number: u64) -> Result<DType> {
+    let known = DTYPES.iter().find(|(n, _)| *n == number);
+    known.map(|(_, dtype)| *dtype).ok_or_else(|| {
+        let problem = format!("its dtype has the number {number}, which is not supported");
+        format_error("a tensor of TensorFlow", problem)
+    })
+}
+
 /// A checkpoint that is open for reading.
 pub(crate) struct Checkpoint {
     prefix: PathBuf,
@@ -182,6 +194,10 @@ impl Checkpoint {
             rest = after;
         }
         Ok(texts)
+    }
+
+    pub(crate) fn is_text(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|e| e.dtype == STRING)
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {

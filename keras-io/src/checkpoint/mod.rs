@@ -10,7 +10,7 @@ mod read;
 mod table;
 mod write;
 
-pub(crate) use bundle::{Checkpoint, Stored, number_of, write};
+pub(crate) use bundle::{Checkpoint, Stored, dtype_of, number_of, write};
 pub(crate) use graph::{KEY, ObjectGraph};
 pub(crate) use read::{load_weights, objects, read_objects};
 pub(crate) use write::save_weights;

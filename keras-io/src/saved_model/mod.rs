@@ -1,9 +1,11 @@
 //! SavedModel folders of TensorFlow: `saved_model.pb`, `variables/`, and what Keras 2 adds, `keras_metadata.pb`.
 
 mod export;
+mod function;
 mod keras2;
 
 pub use export::export;
+pub use function::SavedFunction;
 pub(crate) use keras2::load;
 
 use std::path::Path;

@@ -1,15 +1,16 @@
 //! TensorFlow checkpoints: what Keras 2 wrote is read, what is written is read again.
 
-use keras_io::{Limits, Load, load_weights, save_weights};
+use keras_io::{Limits, Load, SavedFunction, load_weights, save_weights};
 use keras_layers::LayerExt;
 use keras_layers::layers::{Dense, Input};
 use keras_models::{Compile, Fit, Model, Sequential, layers};
 use keras_optimizers::{Adam, OptimizerExt};
 use keras_tensor::{Tensor, ops};
 use proptest::prelude::*;
+use std::path::Path;
 
 use crate::models::predicts;
-use crate::support::{Folder, Tally, Vintage, cases, same, uses_later};
+use crate::support::{Folder, Tally, Vintage, cases, close, same, uses_later};
 
 #[test]
 fn checkpoints_of_keras_2_are_read() {
@@ -213,4 +214,82 @@ fn saved_models_of_keras_2_are_read() {
         predicts(case, "savedmodel_k2", &loaded.model, &io, &mut tally);
     }
     tally.finish();
+}
+
+/// Ops on text, which no tensor here holds.
+const OF_TEXT: &[&str] = &["textvectorization_int", "stringlookup_int"];
+
+#[test]
+fn any_saved_model_is_a_function() {
+    let (mut tally, folder) = (Tally::default(), Folder::new());
+    for case in cases("models").iter().chain(&cases("layers")) {
+        for (name, vintage) in [
+            ("savedmodel_k2", Vintage::Keras2),
+            ("export_k3", Vintage::Keras3),
+        ] {
+            let Some(path) = case.folder(name, &folder) else {
+                continue;
+            };
+            if OF_TEXT.contains(&&*case.name) {
+                assert!(
+                    SavedFunction::load(&path)
+                        .and_then(|f| f.call(&[]))
+                        .is_err()
+                );
+                tally.skip();
+                continue;
+            }
+            let (io, info) = (case.arrays(vintage), case.json("case.json"));
+            let what = format!("{} {name}", case.name);
+            let function = SavedFunction::load(&path).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let outputs = function
+                .call(&io.list("x"))
+                .unwrap_or_else(|e| panic!("{what}: {e}"));
+            let expected = io.list("y");
+            assert_eq!(outputs.len(), expected.len(), "{what}");
+            for ((name, y), expected) in outputs.iter().zip(&expected) {
+                tally.check(close(&format!("{what} {name}"), y, expected, &info));
+            }
+        }
+    }
+    tally.finish();
+}
+
+/// The files of a small SavedModel.
+fn small_saved_model(folder: &Folder) -> std::path::PathBuf {
+    let all = cases("layers");
+    let case = all.iter().find(|c| c.name == "lstm_last").unwrap();
+    case.folder("export_k3", folder).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn changed_saved_models_are_run_or_refused(changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+        let folder = Folder::new();
+        let path = small_saved_model(&folder);
+        let file = path.join("saved_model.pb");
+        let mut bytes = std::fs::read(&file).unwrap();
+        for (place, value) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        std::fs::write(&file, bytes).unwrap();
+        if let Ok(function) = SavedFunction::load(&path) {
+            let x = ops::zeros([2, 5, 3], Default::default()).unwrap();
+            let _ = function.call(&[x]);
+        }
+    }
+}
+
+#[test]
+fn folders_that_are_no_saved_models_are_named() {
+    let folder = Folder::new();
+    let message = |path: &Path| SavedFunction::load(path).err().unwrap().to_string();
+    assert!(message(&folder.path("none")).contains("saved_model.pb"));
+    let path = small_saved_model(&folder);
+    std::fs::write(path.join("saved_model.pb"), b"").unwrap();
+    assert!(message(&path).contains("an empty file"));
+    std::fs::write(path.join("saved_model.pb"), b"\x08\x01").unwrap();
+    assert!(message(&path).contains("serving_default"));
 }
