@@ -196,6 +196,11 @@ impl Checkpoint {
         Ok(texts)
     }
 
+    /// The dtype of a tensor, if it holds numbers.
+    pub(crate) fn dtype(&self, key: &str) -> Option<DType> {
+        self.entries.get(key).and_then(|e| dtype_of(e.dtype).ok())
+    }
+
     pub(crate) fn is_text(&self, key: &str) -> bool {
         self.entries.get(key).is_some_and(|e| e.dtype == STRING)
     }

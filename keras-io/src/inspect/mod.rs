@@ -9,10 +9,11 @@ use std::fmt;
 use std::path::Path;
 
 use crate::archive::Archive;
+use crate::checkpoint::Checkpoint;
 use crate::hdf5::Group;
 use crate::limits::format_error;
 use crate::weights::{legacy, shards};
-use crate::{Limits, npz, read_file, safetensors};
+use crate::{Limits, npz, read_file, safetensors, saved_model};
 
 /// What a file holds.
 ///
@@ -54,6 +55,8 @@ const TABLE: &[(&str, Reader)] = &[
     (".hdf5", hdf5),
     (".safetensors", of_safetensors),
     (".npz", of_npz),
+    (".ckpt", of_checkpoint),
+    (".index", of_checkpoint),
     (".json", config),
 ];
 
@@ -65,6 +68,9 @@ const TABLE: &[(&str, Reader)] = &[
 pub fn inspect(path: impl AsRef<Path>, limits: &Limits) -> Result<Inspection> {
     let path = path.as_ref();
     let name = path.as_os_str().to_string_lossy();
+    if saved_model::is_one(path) {
+        return of_saved_model(path, limits);
+    }
     let found = TABLE.iter().find(|(end, _)| name.ends_with(end));
     let Some((_, read)) = found else {
         let ends: Vec<&str> = TABLE.iter().map(|(end, _)| *end).collect();
@@ -107,6 +113,37 @@ fn keras_file(path: &Path, limits: &Limits) -> Result<Inspection> {
             }
             other => found.notes.push(format!("member {other}")),
         }
+    }
+    Ok(found)
+}
+
+fn of_checkpoint(path: &Path, limits: &Limits) -> Result<Inspection> {
+    let checkpoint = Checkpoint::open(path, limits)?;
+    let tensor = |key: &str| -> Result<StoredTensor> {
+        Ok(StoredTensor {
+            path: key.to_string(),
+            shape: checkpoint.shape(key)?.to_vec(),
+            dtype: checkpoint.dtype(key),
+        })
+    };
+    Ok(Inspection {
+        format: "TensorFlow checkpoint".into(),
+        weights: checkpoint.keys().map(tensor).collect::<Result<_>>()?,
+        ..Inspection::default()
+    })
+}
+
+fn of_saved_model(folder: &Path, limits: &Limits) -> Result<Inspection> {
+    let mut found = of_checkpoint(&folder.join("variables").join("variables"), limits)?;
+    found.format = "TensorFlow SavedModel".into();
+    match saved_model::metadata(folder, limits) {
+        Ok(json) => {
+            found.vintage = Some(classes::vintage("2"));
+            found.describe(&json);
+        }
+        Err(_) => found
+            .notes
+            .push("a graph without layers; it can be called as a function".into()),
     }
     Ok(found)
 }

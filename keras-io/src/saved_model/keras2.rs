@@ -9,7 +9,7 @@ use crate::checkpoint::{Checkpoint, objects, read_objects};
 use crate::limits::format_error;
 use crate::protobuf::Message;
 use crate::weights::Plan;
-use crate::{Load, Loaded, config, read_file};
+use crate::{Limits, Load, Loaded, config, read_file};
 
 /// Keras wrote no version beside it; no other wrote this file.
 const VERSION: Option<&str> = Some("2");
@@ -19,7 +19,7 @@ const VERSION: Option<&str> = Some("2");
 /// # Errors
 /// A folder that is damaged, was not written by Keras 2, or holds a model of classes that are not known here.
 pub(crate) fn load(folder: &Path, how: &Load) -> Result<Loaded> {
-    let mut root = metadata(folder, how)?;
+    let mut root = metadata(folder, &how.limits)?;
     let compiled = root["training_config"].take();
     let what = format!("{}: the model", folder.display());
     let class = root["class_name"].as_str().unwrap_or_default();
@@ -50,19 +50,18 @@ pub(crate) fn load(folder: &Path, how: &Load) -> Result<Loaded> {
 }
 
 /// What Keras says of the model itself.
-fn metadata(folder: &Path, how: &Load) -> Result<Value> {
+pub(crate) fn metadata(folder: &Path, limits: &Limits) -> Result<Value> {
     let path = folder.join("keras_metadata.pb");
     let what = path.display().to_string();
     if !path.is_file() {
-        return metadata_in_graph(folder, how);
+        return metadata_in_graph(folder, limits);
     }
-    let bytes = read_file(&path, &how.limits, "the metadata of a SavedModel")?;
+    let bytes = read_file(&path, limits, "the metadata of a SavedModel")?;
     for node in Message::new("the metadata of a SavedModel", &bytes).messages(1) {
         let node = node?;
         if node.text(3)? == "root" {
             let text = node.text(5)?;
-            how.limits
-                .check_bytes(&what, text.len() as u64, text.len() as u64)?;
+            limits.check_bytes(&what, text.len() as u64, text.len() as u64)?;
             return serde_json::from_str(text).map_err(|e| format_error(what, e.to_string()));
         }
     }
@@ -70,9 +69,9 @@ fn metadata(folder: &Path, how: &Load) -> Result<Value> {
 }
 
 /// Before TensorFlow 2.5, the first object of the graph had it.
-fn metadata_in_graph(folder: &Path, how: &Load) -> Result<Value> {
+fn metadata_in_graph(folder: &Path, limits: &Limits) -> Result<Value> {
     let path = folder.join("saved_model.pb");
-    let bytes = read_file(&path, &how.limits, "a SavedModel")?;
+    let bytes = read_file(&path, limits, "a SavedModel")?;
     let graphs = Message::new("a SavedModel", &bytes).message(2)?;
     let first = graphs.message(7)?.messages(1).next().transpose()?;
     let text = first.map_or(Ok(""), |object| object.message(4)?.text(3))?;

@@ -6,7 +6,7 @@ mod keras2;
 
 pub use export::export;
 pub use function::SavedFunction;
-pub(crate) use keras2::load;
+pub(crate) use keras2::{load, metadata};
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! TensorFlow checkpoints: what Keras 2 wrote is read, what is written is read again.
 
-use keras_io::{Limits, Load, SavedFunction, load_weights, save_weights};
+use keras_io::{Limits, Load, SavedFunction, export, load_weights, save_weights};
 use keras_layers::LayerExt;
 use keras_layers::layers::{Dense, Input};
 use keras_models::{Compile, Fit, Model, Sequential, layers};
@@ -292,4 +292,44 @@ fn folders_that_are_no_saved_models_are_named() {
     assert!(message(&path).contains("an empty file"));
     std::fs::write(path.join("saved_model.pb"), b"\x08\x01").unwrap();
     assert!(message(&path).contains("serving_default"));
+}
+
+#[test]
+fn what_is_exported_is_a_function_again() {
+    let (mut tally, folder) = (Tally::default(), Folder::new());
+    for case in cases("models") {
+        let Some(file) = case.file("model.keras", &folder) else {
+            continue;
+        };
+        if case
+            .config("model.keras")
+            .is_none_or(|json| uses_later(&json))
+        {
+            tally.skip();
+            continue;
+        }
+        let model = Load::new().model(&file).unwrap().model;
+        let path = folder.path(&case.name);
+        export(&model, &path).unwrap();
+        let function = SavedFunction::load(&path).unwrap();
+        let (io, info) = (case.arrays(Vintage::Keras3), case.json("case.json"));
+        let inputs = model.inputs().unwrap();
+        let names: Vec<&str> = inputs.iter().map(|x| x.layer().name()).collect();
+        let x = io.list("x");
+        let place = |name: &&str| names.iter().position(|n| n == name).unwrap();
+        let given: Vec<Tensor> = function
+            .input_names()
+            .iter()
+            .map(|n| x[place(n)].clone())
+            .collect();
+        let outputs = function
+            .call(&given)
+            .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+        let expected = io.list("y");
+        assert_eq!(outputs.len(), expected.len());
+        if let ([(_, y)], [expected]) = (&outputs[..], &expected[..]) {
+            tally.check(close(&case.name, y, expected, &info));
+        }
+    }
+    tally.finish();
 }

@@ -1,6 +1,6 @@
 //! Every file that real Keras wrote tells what it holds.
 
-use keras_io::{Limits, inspect};
+use keras_io::{Limits, StoredTensor, inspect};
 
 use crate::support::{Folder, Tally, Vintage, cases};
 
@@ -90,4 +90,29 @@ fn what_is_told_is_a_text() {
         .unwrap_err()
         .to_string();
     assert!(message.contains("`path`: got notes.txt"), "{message}");
+}
+
+#[test]
+fn checkpoints_and_saved_models_are_told() {
+    let (folder, mut told) = (Folder::new(), 0);
+    for case in cases("models") {
+        if let Some(path) = case.folder("ckpt_k2", &folder) {
+            let found = inspect(path.join("x.ckpt"), &Limits::default()).unwrap();
+            assert_eq!(found.format, "TensorFlow checkpoint");
+            let kernel = |t: &&StoredTensor| t.path.contains("kernel/.ATTRIBUTES");
+            assert!(
+                found.weights.iter().filter(kernel).count() > 0,
+                "{}",
+                case.name
+            );
+            told += 1;
+        }
+        if let Some(path) = case.folder("savedmodel_k2", &folder) {
+            let found = inspect(&path, &Limits::default()).unwrap();
+            assert_eq!(found.vintage.as_deref(), Some("Keras 2"));
+            assert!(found.classes.iter().any(|(class, _)| class == "Dense"));
+            told += 1;
+        }
+    }
+    assert!(told > 10);
 }

@@ -21,7 +21,7 @@ pub(super) enum Attribute {
 }
 
 impl Attribute {
-    fn write(&self) -> Result<Writer> {
+    pub(super) fn write(&self) -> Result<Writer> {
         let value = Writer::new();
         Ok(match self {
             Attribute::Type(dtype) => value.number(6, number_of(*dtype)),

@@ -1,6 +1,7 @@
 //! Writing what a model computes as a SavedModel: a function, the ways to call it, and its variables.
 
 mod function;
+mod main_graph;
 mod nodes;
 mod space;
 mod values;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use self::function::{Attribute, Function, shape};
+use self::main_graph::{Port, key, main_graph};
 use crate::atomic;
 use crate::checkpoint::{self, Stored, number_of};
 use crate::graph::{Graph, Source, Value, Weights, trace};
@@ -62,12 +64,24 @@ impl End {
         ends.iter().map(end).collect()
     }
 
-    fn spec(&self, name: &str, graph: &Graph) -> Writer {
+    fn shape(&self, graph: &Graph) -> Writer {
         let Value { sizes, .. } = &graph.values[self.value];
         let sizes = sizes
             .iter()
             .map(|s| if s.is_fixed() { s.constant } else { -1 });
-        values::tensor(name, shape(sizes), self.dtype)
+        shape(sizes)
+    }
+
+    fn spec(&self, name: &str, graph: &Graph) -> Writer {
+        values::tensor(name, self.shape(graph), self.dtype)
+    }
+
+    fn port(&self, graph: &Graph) -> Port {
+        Port {
+            name: self.name.clone(),
+            dtype: self.dtype,
+            shape: self.shape(graph),
+        }
     }
 }
 
@@ -110,13 +124,25 @@ impl SavedModel {
             functions.push(wrapper(way, &inputs, &outputs, weights.len())?);
         }
         let library = Writer::new().messages(1, functions);
+        let by_name = |order: &[(usize, String)], ends: &[End]| -> Vec<Port> {
+            order.iter().map(|(i, _)| ends[*i].port(graph)).collect()
+        };
+        let way = &ways[3];
+        let ports = [
+            by_name(&way.inputs, &inputs),
+            by_name(&way.outputs, &outputs),
+        ];
+        let main = main_graph(way, &ports[0], &ports[1], &weights)?;
         let graph_def = Writer::new()
+            .messages(1, main.nodes)
             .message(2, library)
             .message(4, Writer::new().number(1, PRODUCER));
         let info = Writer::new().text(4, "serve").text(5, "2.15.0");
         let meta_graph = Writer::new()
             .message(1, info)
             .message(2, graph_def)
+            .message(3, main.saver)
+            .entry(5, "serving_default", main.signature)
             .message(7, objects(&ways, &weights, &inputs, graph));
         let saved = Writer::new().number(1, 1).message(2, meta_graph);
         Ok(SavedModel {
@@ -349,7 +375,7 @@ fn variables(weights: &[(usize, &Variable)]) -> Result<BTreeMap<String, Stored>>
     let list = objects.part(root, "variables");
     let mut stored = BTreeMap::new();
     for (i, (_, weight)) in weights.iter().enumerate() {
-        let key = format!("variables/{i}/.ATTRIBUTES/VARIABLE_VALUE");
+        let key = key(i);
         let node = objects.part(list, &i.to_string());
         objects.nodes[node].value = Some((weight.path(), key.clone()));
         stored.insert(key, Stored::Tensor(weight.value()?));

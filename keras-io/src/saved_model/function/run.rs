@@ -52,6 +52,12 @@ pub(super) struct Run<'a> {
     pub(super) left: usize,
 }
 
+/// The node that a reference names: `^node`, `node:1`.
+fn stem(reference: &str) -> &str {
+    let reference = reference.strip_prefix('^').unwrap_or(reference);
+    reference.split(':').next().unwrap_or_default()
+}
+
 /// A body that runs: what is known already, by the names of nodes and arguments.
 struct Frame<'b, 'a> {
     body: &'b Body<'a>,
@@ -59,7 +65,7 @@ struct Frame<'b, 'a> {
 }
 
 impl<'a> Run<'a> {
-    /// The values of tensors of the main graph (`name:0`), where these are given.
+    /// The values of tensors of the main graph (`name:0`), where these are given. A node without results only runs.
     pub(super) fn fetch(
         &mut self,
         given: Vec<(String, Value)>,
@@ -73,10 +79,15 @@ impl<'a> Run<'a> {
         for (name, value) in &given {
             frame.known.insert(name, vec![value.clone()]);
         }
-        let fetched = names
-            .iter()
-            .map(|name| self.value(&mut frame, name, 0))
-            .collect();
+        let mut fetch = |name| {
+            let node = stem(name);
+            self.node(&mut frame, node, 0)?;
+            let is_empty = frame.known[node].is_empty();
+            let value = (!is_empty).then(|| self.value(&mut frame, name, 0));
+            value.transpose()
+        };
+        let fetched = names.iter().filter_map(|name| fetch(name).transpose());
+        let fetched = fetched.collect();
         self.main = main;
         fetched
     }
@@ -166,10 +177,6 @@ impl<'a> Run<'a> {
 
     /// Runs a node, and first the nodes that it needs; a stack of our own, because chains are long.
     fn node<'b>(&mut self, frame: &mut Frame<'b, 'a>, name: &'b str, depth: usize) -> Result<()> {
-        let stem = |input: &'b str| {
-            let input = input.strip_prefix('^').unwrap_or(input);
-            input.split(':').next().unwrap_or_default()
-        };
         let mut stack = vec![(name, false)];
         let mut open: Vec<&str> = Vec::new();
         while let Some((name, entered)) = stack.pop() {
