@@ -4,6 +4,7 @@
 
 use keras::callbacks::History;
 use keras::datasets::mnist;
+use keras::io::{SavedFunction, export};
 use keras::metrics::{CategoricalAccuracy, Mean, Metric};
 use keras::prelude::*;
 use keras::utils::set_random_seed;
@@ -35,6 +36,9 @@ fn main() -> keras::Result<()> {
     cell_20_summary(&network)?;
     cell_16_train_on(&mut network, &data)?;
     cell_22_variables(&network);
+    cell_23_saved_model(&network, &folder)?;
+    cell_14_delete(network);
+    let network = cell_25_load_saved_model(&folder)?;
     cell_26_a_meter_by_hand(&network, &data)?;
     cell_27_a_layer_of_ones_own()?;
     cell_28_a_network_of_it()?;
@@ -177,7 +181,7 @@ fn cell_12_evaluate(network: &mut Model, data: &Data) -> keras::Result<()> {
 }
 
 /// The file of weights; its name tells the format.
-const WEIGHTS: &str = "network.weights.h5";
+const WEIGHTS: &str = "weights.ckpt";
 
 fn cell_13_save_weights(network: &Model, folder: &Path) -> keras::Result<()> {
     network.save_weights(folder.join(WEIGHTS))?;
@@ -227,12 +231,23 @@ fn cell_22_variables(network: &Model) {
     cell_5_variables(network);
 }
 
-fn cell_26_a_meter_by_hand(network: &Model, data: &Data) -> keras::Result<()> {
+fn cell_23_saved_model(network: &Model, folder: &Path) -> keras::Result<()> {
+    export(network, folder.join("SaveModel"))?;
+    println!("saving savedmodel.");
+    Ok(())
+}
+
+fn cell_25_load_saved_model(folder: &Path) -> keras::Result<SavedFunction> {
+    println!("load savedmodel from file.");
+    SavedFunction::load(folder.join("SaveModel"))
+}
+
+fn cell_26_a_meter_by_hand(network: &SavedFunction, data: &Data) -> keras::Result<()> {
     let acc_meter = Metric::from(CategoricalAccuracy::new());
     acc_meter.reset_states()?;
     for batch in &data.val_db {
         let (x, y) = batch?.pair()?;
-        let pred = network.call(&x, &Call::inference())?;
+        let (_, pred) = network.call(&[x])?.remove(0);
         acc_meter.update_state(&y, &pred, None)?;
     }
     println!("Test Accuracy:{:.6}\n", acc_meter.result()?.item()?);
