@@ -13,6 +13,10 @@ use crate::{Op, Tensor, Variable};
 pub trait Observer {
     /// An op was carried out.
     fn op(&self, op: &Op, inputs: &[&Tensor], outputs: &[Tensor]);
+    /// Whether ops that stand for many are to be carried out as those many, as whoever writes them down wishes.
+    fn wants_small_ops(&self) -> bool {
+        false
+    }
     /// A variable was read.
     fn read(&self, _variable: &Variable, _value: &Tensor) {}
     /// A variable was written.
@@ -30,6 +34,11 @@ thread_local! {
 #[inline]
 pub fn anybody() -> bool {
     VISIBLE.get() > 0
+}
+
+/// Whether an observer wants ops that stand for many as those many.
+pub fn small_ops() -> bool {
+    OBSERVERS.with_borrow(|all| all[..VISIBLE.get()].iter().any(|o| o.wants_small_ops()))
 }
 
 /// Lets `observer` listen on this thread, inside of those that listen already.

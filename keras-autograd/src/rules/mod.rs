@@ -9,6 +9,7 @@ mod layout;
 mod linalg;
 mod nn;
 mod pool;
+mod recurrent;
 mod reduce;
 
 use keras_tensor::op::Fused;
@@ -23,7 +24,7 @@ pub(crate) type Grads = SmallVec<[Option<Tensor>; 4]>;
 struct Given<'a> {
     inputs: &'a [Tensor],
     outputs: &'a [Tensor],
-    /// The gradient with regard to the first output; ops with several outputs are custom ones.
+    /// The gradient with regard to the only output.
     gradient: &'a Tensor,
     /// Which inputs' gradients are wanted.
     wanted: &'a [bool],
@@ -64,7 +65,9 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::Pool(p) => pool::needs(p.part, reads(1, false), NOTHING),
         Op::Dense(Fused::Linear) => reads(0b011, false),
         Op::Dense(_) => reads(0b011, true),
-        Op::Sgd(_) | Op::Adam(_) => NOTHING,
+        // All but the sums.
+        Op::Recurrent(_) => reads(0b1111_1110, true),
+        Op::RecurrentGrad(_) | Op::Sgd(_) | Op::Adam(_) => NOTHING,
         Op::Custom(_) => reads(0xff, true),
     }
 }
@@ -77,6 +80,9 @@ pub(crate) fn gradient(
 ) -> Result<Grads> {
     if let Op::Custom(op) = &record.op {
         return Ok(op.gradient(&record.inputs, &record.outputs, &outer)?.into());
+    }
+    if let Op::Recurrent(r) = &record.op {
+        return recurrent::recurrent(r, record, &outer, wanted);
     }
     let Some(Some(gradient)) = outer.into_iter().next() else {
         return Ok(none(record.inputs.len()));
@@ -128,7 +134,12 @@ pub(crate) fn gradient(
             op: record.op.name().into(),
             wanted: "updates of weights are not differentiated; end the tape before them".into(),
         }),
-        Op::Custom(_) => unreachable!("handled above"),
+        Op::RecurrentGrad(_) => Err(Error::NoGradient {
+            op: record.op.name().into(),
+            wanted: "make the outer tape before the inner one; this op runs where no tape listens"
+                .into(),
+        }),
+        Op::Recurrent(_) | Op::Custom(_) => unreachable!("handled above"),
     }
 }
 

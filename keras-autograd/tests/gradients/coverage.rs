@@ -71,7 +71,7 @@ covered!(other, OTHERS, Op, {
     Op::Unary(_) | Op::Binary(_) | Op::Reduce(_) => None,
     Op::Fill(_) | Op::Arange(_) | Op::Random(_) => None,
     Op::Detach | Op::OneHot(_) | Op::ArgReduce(_) | Op::ArgSort(_) => None,
-    Op::Sgd(_) | Op::Adam(_) => None,
+    Op::Sgd(_) | Op::Adam(_) | Op::RecurrentGrad(_) => None,
     Op::Cast(_) => Some("cast"),
     Op::Reshape(_) => Some("reshape"),
     Op::Transpose(_) => Some("transpose"),
@@ -91,6 +91,7 @@ covered!(other, OTHERS, Op, {
     Op::Dense(_) => Some("dense"),
     Op::Conv(_) => Some("conv"),
     Op::Pool(_) => Some("pool"),
+    Op::Recurrent(_) => Some("recurrent"),
     Op::Custom(_) => Some("custom"),
 });
 

@@ -2,7 +2,7 @@
 
 use keras_tensor::op::{
     Binary, Clip, Conv, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul, Pad, Pool, PoolPart,
-    Reduce, ScatterAdd, Slice, Spatial, Spec, Specs, Unary,
+    Recurrent, RecurrentCell, Reduce, ScatterAdd, Slice, Spatial, Spec, Specs, Unary,
 };
 use keras_tensor::{DType, Op, Outputs, Result, Shape, Tensor, ops, smallvec};
 use std::sync::Arc;
@@ -314,6 +314,38 @@ fn pooling(s: &Sample) -> Made {
     (Op::Pool(pool), inputs)
 }
 
+fn recurrent(s: &Sample) -> (Op, Vec<Tensor>) {
+    let [units, batch, time] = s.dims;
+    let cell = [
+        RecurrentCell::Simple,
+        RecurrentCell::Lstm,
+        RecurrentCell::Gru,
+    ][usize::from(s.mask % 3)];
+    // The derivative of relu jumps, and here nothing keeps sums away from 0.
+    let smooth = [Fused::Linear, Fused::Sigmoid, Fused::Tanh];
+    let op = Recurrent {
+        cell,
+        activation: smooth[(s.axis + 2) % 3],
+        recurrent_activation: smooth[1 + usize::from(s.flags[2])],
+        has_bias: cell == RecurrentCell::Gru && s.flags[0],
+        has_mask: s.flags[1],
+    };
+    let gates = cell.gates() * units;
+    let mut inputs = vec![
+        s.tensor(&[time, batch, gates], ANY, 0),
+        s.tensor(&[units, gates], ANY, 1),
+    ];
+    inputs.extend((0..cell.states() as u64).map(|i| s.tensor(&[batch, units], ANY, 2 + i)));
+    if op.has_bias {
+        inputs.push(s.tensor(&[gates], ANY, 4));
+    }
+    if op.has_mask {
+        let kept: Vec<bool> = (0..time * batch).map(|i| i % 3 != 1).collect();
+        inputs.push(Tensor::new(&kept, [time, batch]).unwrap());
+    }
+    (Op::Recurrent(op), inputs)
+}
+
 pub(crate) fn networks() -> Vec<Case> {
     vec![
         case("softmax", |s| {
@@ -351,6 +383,7 @@ pub(crate) fn networks() -> Vec<Case> {
         }),
         case("conv", convolution),
         case("pool", pooling),
+        case("recurrent", recurrent),
         case("dense", |s| {
             let batch = &s.shape[..s.shape.len().min(3)];
             let [k, n, _] = s.dims;

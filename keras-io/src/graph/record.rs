@@ -29,6 +29,10 @@ impl Observer for Record {
         });
     }
 
+    fn wants_small_ops(&self) -> bool {
+        true
+    }
+
     fn read(&self, variable: &Variable, _: &Tensor) {
         let mut weights = self.weights.borrow_mut();
         if !weights.iter().any(|w| w.is(variable)) {

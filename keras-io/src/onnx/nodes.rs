@@ -169,6 +169,8 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScatterAdd(_)
         | Op::ActivationGrad(_)
         | Op::SoftmaxCrossEntropy
+        | Op::Recurrent(_)
+        | Op::RecurrentGrad(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::Custom(_) => return Err(missing(&node.op)),

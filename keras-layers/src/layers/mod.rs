@@ -44,7 +44,7 @@ pub use reshaping::{
 pub use rnn::{
     Bidirectional, ConvLSTM1D, ConvLSTM1DCell, ConvLSTM2D, ConvLSTM2DCell, ConvLSTM3D,
     ConvLSTM3DCell, GRU, GRUCell, Gated, LSTM, LSTMCell, Noise, RNN, Recurrent, RnnCell, SimpleRNN,
-    SimpleRNNCell, StackedRNNCells, TimeDistributed,
+    SimpleRNNCell, StackedRNNCells, TimeDistributed, Whole,
 };
 
 use keras_tensor::registry::{self, Entry, from_config, to_config};

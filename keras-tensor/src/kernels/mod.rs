@@ -10,6 +10,7 @@ mod layout;
 mod matmul;
 mod optimizer;
 mod random;
+mod recurrent;
 mod reduce;
 mod shares;
 mod simd;
@@ -179,6 +180,8 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::Dense(_)
         | Op::Conv(_)
         | Op::Pool(_)
+        | Op::Recurrent(_)
+        | Op::RecurrentGrad(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::ScatterAdd(_) => true,
@@ -274,8 +277,11 @@ fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Resul
 }
 
 fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs> {
-    if let Op::Custom(custom) = op {
-        return custom.run(inputs);
+    match op {
+        Op::Custom(custom) => return custom.run(inputs),
+        Op::Recurrent(r) => return recurrent::recurrent(r, inputs, &specs),
+        Op::RecurrentGrad(r) => return recurrent::recurrent_grad(r, inputs, &specs),
+        _ => {}
     }
     if let Op::Sgd(_) | Op::Adam(_) = op {
         let copies = inputs
@@ -320,7 +326,9 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         }
         Op::Conv(c) => conv::conv(c, x(), inputs[1], shape),
         Op::Pool(p) => conv::pool(p, inputs, shape),
-        Op::Sgd(_) | Op::Adam(_) | Op::Custom(_) => unreachable!("handled above"),
+        Op::Recurrent(_) | Op::RecurrentGrad(_) | Op::Sgd(_) | Op::Adam(_) | Op::Custom(_) => {
+            unreachable!("handled above")
+        }
     }?;
     Ok(smallvec![output])
 }

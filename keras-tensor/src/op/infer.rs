@@ -398,6 +398,16 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             count(4)?;
             update(op.name(), inputs, 1)?
         }
+        Op::Recurrent(r) => {
+            count(r.inputs())?;
+            float(op.name(), inputs[0])?;
+            r.infer(inputs)?
+        }
+        Op::RecurrentGrad(r) => {
+            count(r.inputs())?;
+            float(op.name(), inputs[0])?;
+            r.infer(inputs)?
+        }
         Op::Custom(custom) => custom.infer(inputs)?,
     })
 }

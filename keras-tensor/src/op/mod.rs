@@ -6,10 +6,14 @@
 mod conv;
 mod infer;
 mod pool;
+mod recurrent;
 
 pub use conv::{Conv, ConvPart, Spatial};
 pub use infer::{Spec, Specs, infer};
 pub use pool::{Pool, PoolPart};
+pub use recurrent::{
+    Recurrent, RecurrentCell, RecurrentGrad, RecurrentGradInputs, RecurrentInputs,
+};
 
 use smallvec::SmallVec;
 use std::fmt;
@@ -84,6 +88,10 @@ pub enum Op {
     Conv(Conv),
     /// Pooling, or one of its reverses.
     Pool(Pool),
+    /// A recurrent cell, step by step through a sequence.
+    Recurrent(Recurrent),
+    /// The derivative of `Recurrent`.
+    RecurrentGrad(RecurrentGrad),
     /// A step of gradient descent in place.
     Sgd(Sgd),
     /// A step of Adam in place.
@@ -419,6 +427,8 @@ impl Op {
             Op::Dense(_) => "dense",
             Op::Conv(c) => c.part.name(),
             Op::Pool(p) => p.part.name(),
+            Op::Recurrent(_) => "recurrent",
+            Op::RecurrentGrad(_) => "recurrent_gradient",
             Op::Sgd(_) => "sgd",
             Op::Adam(_) => "adam",
             Op::Custom(op) => op.name(),

@@ -1,7 +1,8 @@
 //! Wrong inputs: the message names the op, what it got and what it wanted, and nothing panics.
 
 use keras_tensor::op::{
-    Adam, ArgReduce, Binary, Fold, Fused, Pad, Random, Reduce, ScatterAdd, Sgd, Unary,
+    Adam, ArgReduce, Binary, Fold, Fused, Pad, Random, Recurrent, RecurrentCell, RecurrentGrad,
+    Reduce, ScatterAdd, Sgd, Unary,
 };
 use keras_tensor::{DType, Distribution, Op, Result, Tensor, apply, apply_one, ops};
 
@@ -370,4 +371,69 @@ fn dtypes_that_do_not_fit() {
         apply_one(Op::Pad(pad), &[]),
         &["pad", "0 inputs", "1 inputs"],
     );
+}
+
+#[test]
+fn recurrent_cells() {
+    let op = Recurrent {
+        cell: RecurrentCell::Lstm,
+        activation: Fused::Tanh,
+        recurrent_activation: Fused::Sigmoid,
+        has_bias: false,
+        has_mask: false,
+    };
+    let (sums, kernel, state) = (f(&[5, 2, 12]), f(&[3, 12]), f(&[2, 3]));
+    let run =
+        |op: &Recurrent, all: &[&Tensor]| apply(Op::Recurrent(*op), all).map(|y| y[0].clone());
+    assert!(run(&op, &[&sums, &kernel, &state, &state]).is_ok());
+    refused(
+        run(&op, &[&sums, &kernel, &state]),
+        &["recurrent", "3 inputs", "4 inputs"],
+    );
+    let wanted = "[time, batch, 4 * units]";
+    refused(
+        run(&op, &[&sums, &f(&[3, 9]), &state, &state]),
+        &["recurrent", "(3, 9)", wanted],
+    );
+    refused(
+        run(&op, &[&sums, &kernel, &state, &f(&[2, 4])]),
+        &["recurrent", "(2, 4)", wanted],
+    );
+    refused(
+        run(&op, &[&sums, &f(&[]), &state, &state]),
+        &["recurrent", wanted],
+    );
+    let masked = Recurrent {
+        has_mask: true,
+        ..op
+    };
+    let mask = f(&[5, 2]);
+    refused(
+        run(&masked, &[&sums, &kernel, &state, &state, &mask]),
+        &["recurrent", "of bools"],
+    );
+    refused(
+        run(&op, &[&i(&[5, 2, 12]), &kernel, &state, &state]),
+        &["recurrent", "int32", "a float type"],
+    );
+    let biased = Recurrent {
+        has_bias: true,
+        ..op
+    };
+    refused(
+        run(&biased, &[&sums, &kernel, &state, &state, &f(&[12])]),
+        &["where a GRU has one"],
+    );
+    let grad = Op::RecurrentGrad(RecurrentGrad {
+        recurrent: op,
+        has_kept: false,
+    });
+    let (all_h, kept) = (f(&[5, 2, 3]), f(&[5, 2, 15]));
+    let right = [&kernel, &state, &state, &all_h, &kept, &all_h];
+    assert!(apply(grad.clone(), &right).is_ok());
+    for i in 0..right.len() {
+        let mut wrong = right;
+        wrong[i] = &sums;
+        refused(apply(grad.clone(), &wrong), &["recurrent", wanted]);
+    }
 }

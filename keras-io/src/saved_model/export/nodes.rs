@@ -224,6 +224,8 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScatterAdd(_)
         | Op::ActivationGrad(_)
         | Op::SoftmaxCrossEntropy
+        | Op::Recurrent(_)
+        | Op::RecurrentGrad(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::Custom(_) => Err(missing(&node.op)),

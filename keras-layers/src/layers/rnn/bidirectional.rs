@@ -1,8 +1,9 @@
-use keras_tensor::{DType, Error, Outputs, Result, Tensor, ops};
+use keras_tensor::{Error, Outputs, Result, Tensor, ops};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
+use super::sequence::reversed;
 use crate::{Argument, Arguments, Call, Dims, Layer, LayerRef, Weights};
 
 /// Runs a recurrent layer forwards and another backwards, and merges their outputs (Schuster and Paliwal, 1997).
@@ -176,13 +177,6 @@ impl Direction {
     fn flag(&self, key: &str) -> bool {
         self.config[key] == true
     }
-}
-
-/// The steps of `[batch, time, ..]` in the opposite order.
-fn reversed(x: &Tensor) -> Result<Tensor> {
-    let time = x.shape()[1] as i64;
-    let places = ops::subtract(time - 1, ops::arange(0, time, DType::I32)?)?;
-    ops::take(x, places, 1)
 }
 
 impl Layer for Bidirectional {

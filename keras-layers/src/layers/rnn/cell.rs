@@ -1,3 +1,4 @@
+use keras_tensor::op::{Fused, Recurrent, RecurrentCell};
 use keras_tensor::ops::{self, Operand};
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor};
 
@@ -47,6 +48,48 @@ pub trait RnnCell: Send + Sync {
         noise: &Noise,
         cx: &Call,
     ) -> Result<(Tensor, Vec<Tensor>)>;
+
+    /// The op that takes all steps at once, where there is one and nothing of the state is dropped; none by default.
+    ///
+    /// # Errors
+    /// The cell is not built.
+    fn whole(&self) -> Result<Option<Whole>> {
+        Ok(None)
+    }
+}
+
+/// A cell as one op over what [`RnnCell::project`] gives.
+pub struct Whole {
+    /// The op, for sequences without a mask.
+    pub op: Recurrent,
+    /// The recurrent kernel `[units, gates * units]`.
+    pub kernel: Tensor,
+    /// The bias `[gates * units]` of the state's product, of cells that have one.
+    pub bias: Option<Tensor>,
+}
+
+impl Whole {
+    /// The op of a cell, unless its activations are none that kernels know.
+    pub(super) fn of(
+        cell: RecurrentCell,
+        [activation, recurrent_activation]: [Option<Fused>; 2],
+        kernel: &impl Operand,
+        bias: Option<Tensor>,
+    ) -> Result<Option<Self>> {
+        let (Some(activation), Some(recurrent_activation)) = (activation, recurrent_activation)
+        else {
+            return Ok(None);
+        };
+        let op = Recurrent {
+            cell,
+            activation,
+            recurrent_activation,
+            has_bias: bias.is_some(),
+            has_mask: false,
+        };
+        let kernel = kernel.tensor()?.into_owned();
+        Ok(Some(Whole { op, kernel, bias }))
+    }
 }
 
 /// The dropout of a call: factors that are the same at every step.

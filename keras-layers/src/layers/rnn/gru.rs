@@ -1,6 +1,7 @@
+use keras_tensor::op::RecurrentCell;
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, ops};
 
-use super::cell::{self, Noise, Rates, RnnCell, gate, products, state_shape};
+use super::cell::{self, Noise, Rates, RnnCell, Whole, gate, products, state_shape};
 use super::recurrent::{Gated, Recurrent};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -123,5 +124,18 @@ impl RnnCell for GRUCell {
         // z * h + (1 - z) * new
         let y = ops::add(&new, ops::multiply(z, ops::subtract(h, &new)?)?)?;
         Ok((y.clone(), vec![y]))
+    }
+
+    fn whole(&self) -> Result<Option<Whole>> {
+        if !self.reset_after {
+            return Ok(None);
+        }
+        let functions = [self.activation.fused()?, self.recurrent_activation.fused()?];
+        Whole::of(
+            RecurrentCell::Gru,
+            functions,
+            &self.recurrent_kernel,
+            self.bias_of(true)?,
+        )
     }
 }

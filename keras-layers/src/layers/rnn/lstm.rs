@@ -1,6 +1,7 @@
+use keras_tensor::op::RecurrentCell;
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, ops};
 
-use super::cell::{self, Noise, Rates, RnnCell, products, state_shape};
+use super::cell::{self, Noise, Rates, RnnCell, Whole, products, state_shape};
 use super::recurrent::{Gated, Recurrent};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -104,6 +105,11 @@ impl RnnCell for LSTMCell {
         let all = ops::add(x, &recurrent)?;
         let functions = [&self.activation, &self.recurrent_activation];
         lstm_step(&all, &states[1], -1, self.units, functions)
+    }
+
+    fn whole(&self) -> Result<Option<Whole>> {
+        let functions = [self.activation.fused()?, self.recurrent_activation.fused()?];
+        Whole::of(RecurrentCell::Lstm, functions, &self.recurrent_kernel, None)
     }
 }
 

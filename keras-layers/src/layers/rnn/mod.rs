@@ -12,11 +12,13 @@ mod recurrent;
 mod sequence;
 mod simple;
 mod stacked;
+#[cfg(test)]
+mod tests;
 mod time_distributed;
 mod wrapper;
 
 pub use bidirectional::Bidirectional;
-pub use cell::{Noise, RnnCell};
+pub use cell::{Noise, RnnCell, Whole};
 pub use conv_lstm::{
     ConvLSTM1D, ConvLSTM1DCell, ConvLSTM2D, ConvLSTM2DCell, ConvLSTM3D, ConvLSTM3DCell,
 };

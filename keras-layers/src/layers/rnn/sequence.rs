@@ -1,8 +1,10 @@
-use keras_tensor::{DType, Error, Outputs, Result, Shape, SmallVec, Tensor, Variable, ops};
+use keras_tensor::{
+    DType, Error, Op, Outputs, Result, Shape, SmallVec, Tensor, Variable, apply, observe, ops,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
-use super::cell::{given_states, zeros};
+use super::cell::{Whole, given_states, zeros};
 use crate::{Arguments, Call, Dims, LayerRef, dtype_policy};
 
 /// How a cell goes through a sequence; what every recurrent layer's config holds.
@@ -162,7 +164,7 @@ impl Options {
         let states = states.iter().map(cast).collect::<Result<Vec<_>>>()?;
         let x_cast = cast(x)?.with_mask(x.mask().cloned());
         // The cell's weights are read in what the cell computes in.
-        let (outputs, states) = dtype_policy::scope(cell.dtype_policy(), || {
+        let (output, states) = dtype_policy::scope(cell.dtype_policy(), || {
             self.scan(cell, &x_cast, states, &step, cx)
         })?;
         if let Some(kept) = kept.filter(|_| !x.is_meta()) {
@@ -170,52 +172,104 @@ impl Options {
                 variable.assign(&ops::stop_gradient(state)?)?;
             }
         }
-        let output = if self.return_sequences {
-            let mask = x.mask().cloned();
-            match &outputs[..] {
-                // While shapes are inferred, one step stands for all.
-                [one] if x.is_meta() => {
-                    let mut shape = SmallVec::<[usize; 6]>::from_slice(one.shape());
-                    shape.insert(1, x.shape()[1]);
-                    ops::broadcast_to(ops::expand_dims(one, 1)?, &shape[..])?
-                }
-                all => ops::stack(&all.iter().collect::<Vec<_>>(), 1)?,
-            }
-            .with_mask(mask)
-        } else {
-            outputs[outputs.len() - 1].clone()
+        let output = match self.return_sequences {
+            true => output.with_mask(x.mask().cloned()),
+            false => output,
         };
         let states = states.into_iter().filter(|_| self.return_state);
         Ok(std::iter::once(output).chain(states).collect())
     }
 
-    /// The outputs of all steps, in the order in which they are taken, and the last states.
-    ///
-    /// A fused op for whole sequences of LSTM or GRU belongs here: everything that it needs is `projected`, the states,
-    /// the mask and the cell.
+    /// The output and the last states.
     fn scan(
         &self,
         cell: &LayerRef,
         x: &Tensor,
-        mut states: Vec<Tensor>,
+        states: Vec<Tensor>,
         step: &Shape,
         cx: &Call,
-    ) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+    ) -> Result<(Tensor, Vec<Tensor>)> {
         let cell = cell.as_cell()?;
         let noise = cell.noise(step, x.dtype(), cx)?;
-        let projected = cell.project(&time_first(x)?, &noise)?;
-        let mask = x.mask().map(|m| steps_of_mask(m, x)).transpose()?;
-        let count = if x.is_meta() { 1 } else { x.shape()[1] };
+        let in_order = |x: &Tensor| match self.go_backwards && !x.is_meta() {
+            true => time_first(&reversed(x)?),
+            false => time_first(x),
+        };
+        let projected = cell.project(&in_order(x)?, &noise)?;
+        let mask = x.mask().map(|m| in_order(&mask_of(m, x)?)).transpose()?;
+        let can_be_whole = noise.recurrent.is_empty() && !x.is_meta() && !observe::small_ops();
+        let whole = if can_be_whole { cell.whole()? } else { None };
+        match whole {
+            Some(whole) => self.at_once(&whole, &projected, states, mask.as_ref()),
+            None => {
+                let take = |x: &Tensor, states: &[Tensor]| cell.step(x, states, &noise, cx);
+                self.one_by_one(take, &projected, states, mask.as_ref())
+            }
+        }
+    }
+
+    /// All steps `[time, batch, ..]` by one op.
+    fn at_once(
+        &self,
+        whole: &Whole,
+        projected: &Tensor,
+        states: Vec<Tensor>,
+        mask: Option<&Tensor>,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        let mut op = whole.op;
+        op.has_mask = mask.is_some();
+        let mut inputs = vec![projected, &whole.kernel];
+        inputs.extend(&states);
+        inputs.extend(&whole.bias);
+        inputs.extend(mask);
+        let results = apply(Op::Recurrent(op), &inputs)?;
+        let (all, kept) = (&results[0], &results[1]);
+        let last = |all: &Tensor| {
+            let time = all.shape()[0];
+            ops::squeeze(ops::slice_axis(all, 0, time - 1, 1)?, 0)
+        };
+        let mut after = vec![last(all)?];
+        if states.len() == 2 {
+            after.push(ops::slice_axis(last(kept)?, -1, 0, after[0].shape()[1])?);
+        }
+        let all = match mask {
+            Some(mask) => {
+                let shown = match self.zero_output_for_mask {
+                    true => mask.clone(),
+                    // Before the first step that is not masked, outputs are 0 and not the first state.
+                    false => ops::greater(ops::cumsum(ops::cast(mask, DType::I32)?, 0)?, 0)?,
+                };
+                &ops::where_(ops::expand_dims(shown, 2)?, all, 0.0)?
+            }
+            None => all,
+        };
+        let output = match self.return_sequences {
+            true => time_first(all)?,
+            false => last(all)?,
+        };
+        Ok((output, after))
+    }
+
+    /// One step after the other.
+    fn one_by_one(
+        &self,
+        take: impl Fn(&Tensor, &[Tensor]) -> Result<(Tensor, Vec<Tensor>)>,
+        projected: &Tensor,
+        mut states: Vec<Tensor>,
+        mask: Option<&Tensor>,
+    ) -> Result<(Tensor, Vec<Tensor>)> {
+        // While shapes are inferred, one step stands for all.
+        let time = projected.shape()[0];
+        let count = if projected.is_meta() { 1 } else { time };
         let mut outputs: Vec<Tensor> = Vec::with_capacity(count);
-        for i in 0..count {
-            let t = if self.go_backwards { count - 1 - i } else { i };
+        for t in 0..count {
             let at = |all: &Tensor| ops::squeeze(ops::slice_axis(all, 0, t, 1)?, 0);
-            let (mut y, mut after) = cell.step(&at(&projected)?, &states, &noise, cx)?;
+            let (mut y, mut after) = take(&at(projected)?, &states)?;
             if after.len() != states.len() {
                 let wanted = format!("the {} that it said", states.len());
                 return Err(Error::argument("states of the cell", after.len(), wanted));
             }
-            if let Some(mask) = &mask {
+            if let Some(mask) = mask {
                 let here = at(mask)?;
                 let before = match outputs.last() {
                     Some(last) if !self.zero_output_for_mask => last.clone(),
@@ -233,8 +287,25 @@ impl Options {
             }
             outputs.push(y);
         }
-        Ok((outputs, states))
+        let last = outputs.len() - 1;
+        let output = match self.return_sequences {
+            true if projected.is_meta() => {
+                let mut shape = SmallVec::<[usize; 6]>::from_slice(outputs[last].shape());
+                shape.insert(1, time);
+                ops::broadcast_to(ops::expand_dims(&outputs[last], 1)?, &shape[..])?
+            }
+            true => ops::stack(&outputs.iter().collect::<Vec<_>>(), 1)?,
+            false => outputs.swap_remove(last),
+        };
+        Ok((output, states))
     }
+}
+
+/// The steps of `[batch, time, ..]` in the opposite order.
+pub(super) fn reversed(x: &Tensor) -> Result<Tensor> {
+    let time = x.shape()[1] as i64;
+    let places = ops::subtract(time - 1, ops::arange(0, time, DType::I32)?)?;
+    ops::take(x, places, 1)
 }
 
 /// `[time, batch, ..]` of `[batch, time, ..]`.
@@ -243,8 +314,8 @@ fn time_first(x: &Tensor) -> Result<Tensor> {
     ops::transpose(x, Some(&order))
 }
 
-/// A mask `[batch, time]` or `[batch, time, 1]` as `[time, batch]`.
-fn steps_of_mask(mask: &Tensor, x: &Tensor) -> Result<Tensor> {
+/// A mask `[batch, time]` or `[batch, time, 1]` as `[batch, time]` of bools.
+fn mask_of(mask: &Tensor, x: &Tensor) -> Result<Tensor> {
     let (batch, time) = (x.shape()[0], x.shape()[1]);
     let fits = match &mask.shape()[..] {
         [b, t] | [b, t, 1] => (*b, *t) == (batch, time),
@@ -257,7 +328,7 @@ fn steps_of_mask(mask: &Tensor, x: &Tensor) -> Result<Tensor> {
             "a mask [batch, time]",
         ));
     }
-    time_first(&ops::reshape_to(mask, [batch, time].into())?)
+    ops::cast(ops::reshape_to(mask, [batch, time].into())?, DType::Bool)
 }
 
 /// `new` where the mask `[batch]` is true, `old` elsewhere.

@@ -1,8 +1,8 @@
-use keras_tensor::op::Fused;
+use keras_tensor::op::{Fused, RecurrentCell};
 use keras_tensor::ops::Operand;
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, ops};
 
-use super::cell::{self, Noise, Rates, RnnCell, products, state_shape};
+use super::cell::{self, Noise, Rates, RnnCell, Whole, products, state_shape};
 use super::recurrent::{Gated, Recurrent};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -81,5 +81,15 @@ impl RnnCell for SimpleRNNCell {
         let recurrent = products(&states[0], &self.recurrent_kernel, &noise.recurrent, 1)?;
         let h = self.activation.call(&ops::add(x, &recurrent)?)?;
         Ok((h.clone(), vec![h]))
+    }
+
+    fn whole(&self) -> Result<Option<Whole>> {
+        let functions = [self.activation.fused()?, Some(Fused::Linear)];
+        Whole::of(
+            RecurrentCell::Simple,
+            functions,
+            &self.recurrent_kernel,
+            None,
+        )
     }
 }
