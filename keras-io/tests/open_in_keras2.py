@@ -47,6 +47,15 @@ def zeroed(source):
     return model
 
 
+# Whole models in `.h5` for which Keras 2 and Keras 3 have no form in common; they are written for Keras 3.
+NO_COMMON_FORM = {
+    "opt_adamw": "Keras 2 knows this optimizer only by a setting that Keras 3 refuses",
+    "opt_lion": "Keras 2 knows this optimizer only by a setting that Keras 3 refuses",
+    "nested_shared": "calls of a model in a graph are counted from 1 in Keras 2, from 0 in Keras 3",
+    "siamese": "calls of a model in a graph are counted from 1 in Keras 2, from 0 in Keras 3",
+    "transformer_block": "Keras 3 does not find tensors in the named arguments of a Keras 2 graph",
+    "mha_self": "Keras 3 does not find tensors in the named arguments of a Keras 2 graph",
+}
 results = collections.defaultdict(list)
 with tempfile.TemporaryDirectory() as here:
     for folder, source in cases():
@@ -60,6 +69,9 @@ with tempfile.TemporaryDirectory() as here:
         expected = outputs(original, io)
         for kind in ("ckpt", "h5 weights", "h5 model"):
             name = f"{folder.parent.name}/{folder.name} {kind}"
+            if kind == "h5 model" and folder.name in NO_COMMON_FORM:
+                results["no common form"].append((name, NO_COMMON_FORM[folder.name]))
+                continue
             target = os.path.join(here, folder.name + "." + kind.split()[0])
             done = subprocess.run([binary, source, target], capture_output=True, text=True)
             if done.returncode:
@@ -82,7 +94,7 @@ with tempfile.TemporaryDirectory() as here:
             except Exception as e:  # Every way in which Keras can fail counts.
                 results["failed " + kind].append((name, f"{type(e).__name__}: {e}"))
 for kind, found in results.items():
-    if kind.startswith("failed") or kind == "not written":
+    if kind.startswith("failed") or kind in ("not written", "no common form"):
         for name, problem in found:
             print(name, problem[:250].replace("\n", " "))
 print({kind: len(found) for kind, found in results.items()})

@@ -1,5 +1,6 @@
 //! Configs in JSON: reading them with care, and bringing those of older Keras up to date.
 
+pub(crate) mod downgrade;
 pub(crate) mod file;
 mod keras1;
 mod refuse;

@@ -230,7 +230,9 @@ pub(crate) fn save_model(model: &Model, path: &Path, include_optimizer: bool) ->
     let mut file = Tree::new();
     file.set_text("keras_version", KERAS_VERSION);
     file.set_text("backend", "tensorflow");
-    let own = serde_json::json!({"class_name": json["class_name"], "config": json["config"]});
+    let own = config::downgrade::model(&json).unwrap_or_else(
+        || serde_json::json!({"class_name": json["class_name"], "config": json["config"]}),
+    );
     file.set_text("model_config", own.to_string());
     write_weights(model, file.group("model_weights"))?;
     if include_optimizer && let Some(mut compile) = model.compile_config()? {
@@ -245,6 +247,7 @@ pub(crate) fn save_model(model: &Model, path: &Path, include_optimizer: bool) ->
             compile["loss"] = object;
         }
         compile["optimizer_config"] = serde_json::json!({"class_name": optimizer["class_name"], "config": optimizer["config"]});
+        let compile = config::downgrade::training(&compile).unwrap_or(compile);
         file.set_text("training_config", compile.to_string());
         write_list(
             &model.optimizer()?.variables(),
