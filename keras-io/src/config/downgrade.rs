@@ -218,14 +218,14 @@ fn asks_for_nothing(setting: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keras_layers::{LayerExt, layers::*};
+    use keras_layers::{LayerExt, LayerRef, layers::*};
     use keras_models::{Model, Sequential};
 
-    fn sequential(layer: impl Into<keras_layers::LayerRef>) -> Sequential {
-        Sequential::new([Input::new([4, 3]).name("x"), layer.into()])
+    fn sequential(layer: impl Into<LayerRef>) -> Sequential {
+        Sequential::new([LayerRef::from(Input::new([4, 3]).name("x")), layer.into()])
     }
 
-    fn both(layer: impl Into<keras_layers::LayerRef>) -> Option<Value> {
+    fn both(layer: impl Into<LayerRef>) -> Option<Value> {
         model(&sequential(layer).to_json().unwrap())
     }
 
