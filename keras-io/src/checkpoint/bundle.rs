@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::table::{self, masked};
+use super::table::{self, belongs, masked};
 use crate::bytes::{byte_size, bytes_of, tensor_of};
 use crate::limits::format_error;
 use crate::protobuf::{Message, Writer, varint};
@@ -152,7 +152,7 @@ impl Checkpoint {
             return Err(format_error(what, problem));
         }
         let bytes = self.bytes(key, entry)?;
-        if masked(crc32c::crc32c(&bytes)) != entry.crc {
+        if !belongs(crc32c::crc32c(&bytes), entry.crc) {
             return Err(format_error(what, "it is damaged: its checksum is another"));
         }
         tensor_of(&what, dtype, &entry.shape, &bytes, self.big_endian)
@@ -181,7 +181,7 @@ impl Checkpoint {
             return Err(damaged("it is cut off"));
         };
         let crc = checksum_of_texts(&lengths, *sum, rest);
-        if masked(crc) != entry.crc {
+        if !belongs(crc, entry.crc) {
             return Err(damaged("it is damaged: its checksum is another"));
         }
         let mut texts = Vec::with_capacity(lengths.len());
