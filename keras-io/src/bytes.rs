@@ -96,17 +96,37 @@ pub(crate) fn tensor_of(
             ),
         ));
     }
+    tensor_from(what, dtype, shape, big_endian, |out| {
+        out.copy_from_slice(bytes);
+        Ok(())
+    })
+}
+
+/// A tensor whose bytes `read` puts where they belong.
+pub(crate) fn tensor_from(
+    what: &str,
+    dtype: DType,
+    shape: &[u64],
+    big_endian: bool,
+    read: impl FnOnce(&mut [u8]) -> Result<()>,
+) -> Result<Tensor> {
     let shape = shape_of(what, shape)?;
     if dtype == DType::Bool {
+        let mut bytes = vec![0; shape.size()];
+        read(&mut bytes)?;
         let values: Vec<bool> = bytes.iter().map(|b| *b != 0).collect();
         return Tensor::new(&values, shape);
     }
-    with_stored!(dtype, T => filled::<T>(shape, bytes, big_endian))
+    with_stored!(dtype, T => filled::<T>(shape, read, big_endian))
 }
 
-fn filled<T: Element>(shape: Shape, bytes: &[u8], big_endian: bool) -> Result<Tensor> {
+fn filled<T: Element>(
+    shape: Shape,
+    read: impl FnOnce(&mut [u8]) -> Result<()>,
+    big_endian: bool,
+) -> Result<Tensor> {
     Tensor::filled(shape, |out: &mut [T]| {
-        cast_slice_mut::<T, u8>(out).copy_from_slice(bytes);
+        read(cast_slice_mut::<T, u8>(out))?;
         if big_endian != cfg!(target_endian = "big") {
             out.iter_mut().for_each(|v| bytes_of_mut(v).reverse());
         }

@@ -42,6 +42,8 @@ mod saved_model;
 #[cfg(feature = "hdf5")]
 mod saving;
 #[cfg(feature = "hdf5")]
+mod stored;
+#[cfg(feature = "hdf5")]
 mod weights;
 
 #[cfg(feature = "hdf5")]
@@ -68,6 +70,7 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 /// The error for a file whose name tells no format that is wanted.
+#[cfg(feature = "hdf5")]
 pub(crate) fn unknown_name(path: &Path, wanted: &str) -> Error {
     let seems = kind::of_file(path);
     let got = match seems {

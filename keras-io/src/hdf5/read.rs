@@ -1,18 +1,35 @@
 //! Reading, with nothing believed that the file says of sizes.
 
-use hdf5_pure::{AttrValue, File, Layout};
+use hdf5_pure::{AttrValue, File, FormatError, Layout, Source};
 use keras_tensor::{DType, Error, Result, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::dtype::dtype_of;
 use crate::Limits;
-use crate::bytes::{byte_size, tensor_of};
+use crate::bytes::{byte_size, tensor_from, tensor_of};
 use crate::limits::format_error;
+use crate::stored::Stored;
 
 struct Opened {
-    file: File,
+    stored: Stored,
     limits: Limits,
+}
+
+impl Source for Stored {
+    fn len(&self) -> u64 {
+        self.size()
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<(), FormatError> {
+        match self.read(offset, out) {
+            Some(done) => done.map_err(|e| FormatError::Source(e.to_string())),
+            None => Err(FormatError::UnexpectedEof {
+                expected: out.len(),
+                available: self.size().saturating_sub(offset) as usize,
+            }),
+        }
+    }
 }
 
 /// A group of an HDF5 file that is being read.
@@ -30,8 +47,13 @@ impl Group {
     /// The file cannot be read, is larger than the limits, or is no HDF5.
     pub fn open(path: impl AsRef<std::path::Path>, limits: &Limits) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = crate::read_file(path, limits, "an HDF5 file")?;
-        Self::from_named(&path.display().to_string(), bytes, limits)
+        let file = crate::open_file(path, limits, &["an HDF5 file"])?;
+        let size = file.metadata().map_err(|e| Error::io(path, e))?.len();
+        Self::of(
+            &path.display().to_string(),
+            Stored::part(file, 0, size),
+            limits,
+        )
     }
 
     /// The root of a file that is in memory.
@@ -39,12 +61,13 @@ impl Group {
     /// # Errors
     /// The bytes are no HDF5.
     pub fn from_bytes(bytes: Vec<u8>, limits: &Limits) -> Result<Self> {
-        Self::from_named("HDF5 file", bytes, limits)
+        Self::of("HDF5 file", Stored::Memory(Arc::new(bytes)), limits)
     }
 
-    fn from_named(what: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Self> {
-        let file = File::from_bytes(bytes).map_err(|e| failed(what, &e))?;
-        let (end, held) = (file.superblock().eof_address, file.as_bytes().len() as u64);
+    /// The root of a file whose bytes lie there; `what` names it in errors.
+    pub(crate) fn of(what: &str, stored: Stored, limits: &Limits) -> Result<Self> {
+        let file = File::from_source(stored.clone()).map_err(|e| failed(what, &e))?;
+        let (end, held) = (file.superblock().eof_address, stored.size());
         if end > held {
             let problem = format!("it is cut off: {held} bytes of {end}");
             return Err(format_error(what, problem));
@@ -52,7 +75,7 @@ impl Group {
         let group = file.root();
         let limits = limits.clone();
         Ok(Group {
-            opened: Arc::new(Opened { file, limits }),
+            opened: Arc::new(Opened { stored, limits }),
             group,
             path: String::new(),
         })
@@ -273,18 +296,21 @@ impl Dataset {
                 address: Some(at),
                 size,
             } if size == declared => {
-                // Straight out of the file, without a copy between; data kept in other files has no address here.
-                let end = at.checked_add(size).and_then(|e| usize::try_from(e).ok());
-                let whole = self.opened.file.as_bytes();
-                let bytes = end.and_then(|end| whole.get(at as usize..end));
-                let bytes = bytes.ok_or_else(|| {
-                    format_error(
-                        &what,
-                        format!("it declares {declared} bytes that the file does not hold"),
-                    )
-                })?;
+                let stored = &self.opened.stored;
+                if at.checked_add(size).is_none_or(|end| end > stored.size()) {
+                    let problem =
+                        format!("it declares {declared} bytes that the file does not hold");
+                    return Err(format_error(&what, problem));
+                }
                 limits.check_bytes(&what, declared, size)?;
-                return tensor_of(&what, dtype, &shape, bytes, big_endian);
+                // Straight out of the file, without a copy between; data kept in other files has no address here.
+                return tensor_from(&what, dtype, &shape, big_endian, |bytes| {
+                    match stored.read(at, bytes) {
+                        Some(Ok(())) => Ok(()),
+                        Some(Err(e)) => Err(format_error(&what, e.to_string())),
+                        None => Err(format_error(&what, "the file ends before its data does")),
+                    }
+                });
             }
             Layout::Compact { size } => limits.check_bytes(&what, declared, size)?,
             Layout::Chunked { .. } => {
@@ -293,7 +319,7 @@ impl Dataset {
                     .iter()
                     .fold(0u64, |a, c| a.saturating_add(c.storage_size));
                 // Chunks that lie on top of each other count once.
-                let stored = stored.min(self.opened.file.as_bytes().len() as u64);
+                let stored = stored.min(self.opened.stored.size());
                 limits.check_bytes(&what, declared, stored)?;
             }
             Layout::Contiguous { .. } if declared == 0 => {}
@@ -323,7 +349,7 @@ fn found<T>(
 ) -> std::result::Result<Option<T>, hdf5_pure::Error> {
     match looked_up {
         Ok(found) => Ok(Some(found)),
-        Err(hdf5_pure::Error::Format(hdf5_pure::FormatError::PathNotFound(_))) => Ok(None),
+        Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_))) => Ok(None),
         Err(e) => Err(e),
     }
 }

@@ -63,9 +63,9 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     if archive.names().any(|name| name.starts_with("assets/")) {
         warnings.push("the file holds assets, which are left out".to_string());
     }
-    let bytes = archive.read(WEIGHTS, limits.bytes)?;
-    let bytes = bytes.ok_or_else(|| missing(WEIGHTS))?;
-    let file = [Group::from_bytes(bytes, limits)?];
+    let member = archive.open_member(path, WEIGHTS)?;
+    let (stored, check) = member.ok_or_else(|| missing(WEIGHTS))?;
+    let file = [Group::of(WEIGHTS, stored, limits)?];
     let mut plan = Plan::new(how.skip_mismatch);
     // Models of other classes than Keras's own tell it beside their config.
     let built_for = json["build_config"]["input_shape"].take();
@@ -90,6 +90,7 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
             Err(e) => warnings.push(format!("the model is not compiled: {e}")),
         }
     }
+    check.finish()?;
     warnings.extend(plan.assign()?);
     Ok(Loaded { model, warnings })
 }
@@ -101,9 +102,10 @@ pub(crate) fn load_weights(
     limits: &Limits,
     plan: &mut Plan,
 ) -> Result<()> {
-    let bytes = Archive::open(path, limits, &["a zip archive"])?.read(WEIGHTS, limits.bytes)?;
-    let bytes = bytes.ok_or_else(|| {
+    let member = Archive::open(path, limits, &["a zip archive"])?.open_member(path, WEIGHTS)?;
+    let (stored, check) = member.ok_or_else(|| {
         format_error(path.display().to_string(), format!("it holds no {WEIGHTS}"))
     })?;
-    weights::read(model, &[Group::from_bytes(bytes, limits)?], plan)
+    weights::read(model, &[Group::of(WEIGHTS, stored, limits)?], plan)?;
+    check.finish()
 }

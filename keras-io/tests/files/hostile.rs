@@ -292,6 +292,38 @@ fn damaged_files_are_errors_and_never_panics() {
 }
 
 #[test]
+fn a_changed_number_in_a_keras_file_is_found() {
+    let folder = Folder::new();
+    let (path, model) = (folder.path("m.keras"), model());
+    save_model(&model, &path).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let kernel = model
+        .get_weights()
+        .unwrap()
+        .remove(0)
+        .to_vec::<f32>()
+        .unwrap();
+    let first = kernel[0].to_le_bytes();
+    let place = bytes.windows(4).position(|w| w == first).unwrap();
+    bytes[place] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    expect(
+        "m.keras",
+        "checksum",
+        &refused("m.keras", || load_model(&path)).to_lowercase(),
+    );
+    let before = model.get_weights().unwrap();
+    let message = refused("m.keras", || Load::new().weights(&model, &path));
+    expect("m.keras", "checksum", &message.to_lowercase());
+    for (before, after) in before.iter().zip(model.get_weights().unwrap()) {
+        assert_eq!(
+            before.to_vec::<f32>().unwrap(),
+            after.to_vec::<f32>().unwrap()
+        );
+    }
+}
+
+#[test]
 fn weights_that_do_not_fit_change_nothing() {
     let folder = Folder::new();
     let path = folder.path("m.weights.h5");

@@ -1,5 +1,8 @@
 //! Zip archives: the only place that knows which crate reads and writes them.
 
+#[cfg(feature = "hdf5")]
+mod member;
+
 use keras_tensor::{Error, Result};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};

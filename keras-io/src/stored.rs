@@ -1,0 +1,134 @@
+//! Where the bytes of a file within a file lie: in memory, or in a part of a file, from which only what is wanted is read.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Smaller readings are served from a block of this size, as descriptions of data lie close together.
+const BLOCK: usize = 1 << 16;
+
+/// The bytes of a file within a file, or of a file.
+#[derive(Clone)]
+pub(crate) enum Stored {
+    /// In memory.
+    Memory(Arc<Vec<u8>>),
+    /// In a part of a file.
+    Part(Arc<Part>),
+}
+
+/// A part of a file.
+pub(crate) struct Part {
+    start: u64,
+    size: u64,
+    reader: Mutex<Reader>,
+}
+
+struct Reader {
+    file: File,
+    block: Vec<u8>,
+    block_start: u64,
+}
+
+impl Stored {
+    /// So many bytes of a file from `start`.
+    pub(crate) fn part(file: File, start: u64, size: u64) -> Self {
+        let (block, block_start) = (Vec::new(), 0);
+        let reader = Mutex::new(Reader {
+            file,
+            block,
+            block_start,
+        });
+        Stored::Part(Arc::new(Part {
+            start,
+            size,
+            reader,
+        }))
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Stored::Memory(bytes) => bytes.len() as u64,
+            Stored::Part(part) => part.size,
+        }
+    }
+
+    /// Fills `out` with the bytes from `offset`; `None` if there are not so many.
+    pub(crate) fn read(&self, offset: u64, out: &mut [u8]) -> Option<io::Result<()>> {
+        let end = offset.checked_add(out.len() as u64)?;
+        if end > self.size() {
+            return None;
+        }
+        Some(match self {
+            Stored::Memory(bytes) => {
+                out.copy_from_slice(&bytes[offset as usize..end as usize]);
+                Ok(())
+            }
+            Stored::Part(part) => part.read(offset, out),
+        })
+    }
+}
+
+impl Part {
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        // What a panic elsewhere left behind is a block and a place, which any reading sets anew.
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let Reader {
+            file,
+            block,
+            block_start,
+        } = &mut *reader;
+        if out.len() >= BLOCK {
+            file.seek(SeekFrom::Start(self.start + offset))?;
+            return file.read_exact(out);
+        }
+        let block_end = *block_start + block.len() as u64;
+        if offset < *block_start || offset + out.len() as u64 > block_end {
+            let size = (self.size - offset).min(BLOCK as u64) as usize;
+            // Until it is read whole, the block is none.
+            block.clear();
+            let mut new = vec![0; size];
+            file.seek(SeekFrom::Start(self.start + offset))?;
+            file.read_exact(&mut new)?;
+            (*block, *block_start) = (new, offset);
+        }
+        let at = (offset - *block_start) as usize;
+        out.copy_from_slice(&block[at..at + out.len()]);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_file_is_what_the_same_bytes_in_memory_are() {
+        let bytes: Vec<u8> = (0..300_000u32).map(|i| (i * 7 % 251) as u8).collect();
+        let path = std::env::temp_dir().join(format!("keras-io-part-{}", std::process::id()));
+        std::fs::write(&path, [&[9; 123][..], &bytes, &[9; 50]].concat()).unwrap();
+        let part = Stored::part(File::open(&path).unwrap(), 123, bytes.len() as u64);
+        std::fs::remove_file(&path).unwrap();
+        let memory = Stored::Memory(Arc::new(bytes));
+        for (offset, count) in [
+            (0, 8),
+            (10, 8),
+            (70_000, 16),
+            (65_530, 12),
+            (1, 100_000),
+            (299_990, 10),
+            (5, 0),
+            (40, 8),
+        ] {
+            let read = |stored: &Stored| {
+                let mut out = vec![0; count];
+                stored.read(offset, &mut out).unwrap().unwrap();
+                out
+            };
+            assert_eq!(read(&part), read(&memory), "{count} from {offset}");
+        }
+        for (offset, count) in [(299_991, 10), (300_001, 0), (u64::MAX, 2)] {
+            assert!(part.read(offset, &mut vec![0; count]).is_none());
+            assert!(memory.read(offset, &mut vec![0; count]).is_none());
+        }
+    }
+}
