@@ -29,7 +29,7 @@ fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
 #[test]
 fn a_group_without_a_name_is_no_circle() {
     let folder = Folder::new();
-    let file = replaced(dense("model.weights.h5"), b"dense\0", b"\0\0\0\0\0\0");
+    let file = replaced(dense("model.weights.h5"), b"layers\0", b"\0\0\0\0\0\0\0");
     let path = folder.write("m.weights.h5", &file);
     let model = Sequential::new(layers![Input::new([5]), Dense::new(7)]);
     let how = Load::new().skip_mismatch(true);
