@@ -1,8 +1,13 @@
 //! What the fuzz targets found: each an error now.
 
-use keras_io::{Limits, Load, inspect};
+use keras_io::hdf5::Tree;
+use keras_io::{Limits, Load, inspect, load_config, load_model, save_model};
 use keras_layers::layers::{Dense, Input};
 use keras_models::{Sequential, layers};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{Read, Write};
+use zip::write::SimpleFileOptions;
 
 use crate::support::{Folder, cases};
 
@@ -37,4 +42,68 @@ fn a_group_without_a_name_is_no_circle() {
     assert!(message.contains("not empty"), "{message}");
     let message = inspect(&path, &Limits::default()).unwrap_err().to_string();
     assert!(message.contains("not empty"), "{message}");
+}
+
+#[test]
+fn configs_of_other_json_than_objects_are_errors() {
+    let folder = Folder::new();
+    let layers = r#"{"class_name": "Sequential", "config": {"layers": [5]}}"#;
+    for text in ["0", "[]", "null", r#""0""#, layers] {
+        let json = folder.write("it.json", text.as_bytes());
+        load_config(&json).err().expect(text);
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        zip.start_file("config.json", SimpleFileOptions::default())
+            .unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+        let file = zip.finish().unwrap().into_inner();
+        load_model(folder.write("it.keras", &file))
+            .err()
+            .expect(text);
+        let mut tree = Tree::new();
+        tree.set_text("model_config", text);
+        let file = tree.to_bytes().unwrap();
+        load_model(folder.write("it.h5", &file)).err().expect(text);
+        // Field 5 of an object named `root`, the model itself.
+        let mut node = b"\x1a\x04root\x2a".to_vec();
+        node.push(text.len() as u8);
+        node.extend(text.as_bytes());
+        let mut metadata = vec![0x0a, node.len() as u8];
+        metadata.extend(node);
+        folder.write("saved_model.pb", b"");
+        folder.write("keras_metadata.pb", &metadata);
+        load_model(folder.path("")).err().expect(text);
+    }
+}
+
+#[test]
+fn settings_that_are_no_objects_do_no_harm() {
+    let folder = Folder::new();
+    let model = Sequential::new(layers![Input::new([5]), Dense::new(7)]);
+    save_model(&model, folder.path("m.keras")).unwrap();
+    let mut zip = zip::ZipArchive::new(File::open(folder.path("m.keras")).unwrap()).unwrap();
+    let mut member = |name: &str| {
+        let mut bytes = Vec::new();
+        let mut member = zip.by_name(name).unwrap();
+        member.read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    let mut config: Value = serde_json::from_slice(&member("config.json")).unwrap();
+    config["build_config"] = 5.into();
+    config["compile_config"] = 5.into();
+    let mut made = zip::ZipWriter::new(File::create(folder.path("made.keras")).unwrap());
+    for (name, bytes) in [
+        ("config.json", config.to_string().into_bytes()),
+        ("model.weights.h5", member("model.weights.h5")),
+    ] {
+        made.start_file(name, SimpleFileOptions::default()).unwrap();
+        made.write_all(&bytes).unwrap();
+    }
+    made.finish().unwrap();
+    load_model(folder.path("made.keras")).unwrap();
+    let config = config.to_string();
+    let mut tree = Tree::new();
+    tree.set_text("model_config", config);
+    tree.set_text("training_config", "5");
+    let file = folder.write("it.h5", &tree.to_bytes().unwrap());
+    let _ = Load::new().model(&file);
 }
