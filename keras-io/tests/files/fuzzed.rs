@@ -1,9 +1,9 @@
 //! What the fuzz targets found: each an error now.
 
-use keras_io::hdf5::Tree;
+use keras_io::hdf5::{Group, Tree};
 use keras_io::{Limits, Load, inspect, load_config, load_model, save_model};
 use keras_layers::layers::{Dense, Input};
-use keras_models::{Sequential, layers};
+use keras_models::{Compile, Sequential, layers};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -100,10 +100,27 @@ fn settings_that_are_no_objects_do_no_harm() {
     }
     made.finish().unwrap();
     load_model(folder.path("made.keras")).unwrap();
-    let config = config.to_string();
-    let mut tree = Tree::new();
-    tree.set_text("model_config", config);
-    tree.set_text("training_config", "5");
-    let file = folder.write("it.h5", &tree.to_bytes().unwrap());
-    let _ = Load::new().model(&file);
+}
+
+#[test]
+fn training_configs_that_are_no_objects_are_told() {
+    let folder = Folder::new();
+    let mut model = Sequential::new(layers![Input::new([5]), Dense::new(7)]);
+    model.compile(Compile::new("adam", "mse")).unwrap();
+    let path = folder.path("m.h5");
+    save_model(&model, &path).unwrap();
+    let root = Group::open(&path, &Limits::default()).unwrap();
+    let text = root.text("training_config").unwrap().unwrap();
+    let number = format!("{:<1$}", 5, text.len());
+    let file = replaced(
+        std::fs::read(&path).unwrap(),
+        text.as_bytes(),
+        number.as_bytes(),
+    );
+    let loaded = Load::new().model(folder.write("m.h5", &file)).unwrap();
+    assert!(
+        loaded.warnings[0].contains("no JSON object"),
+        "{:?}",
+        loaded.warnings
+    );
 }
