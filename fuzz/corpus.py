@@ -36,10 +36,6 @@ for case in CASES:
     put("safetensors", name, read(f"{case}/weights.safetensors"))
     arrays = zipfile.ZipFile(io.BytesIO(read(f"{case}/io.npz")))
     put("npz", name, arrays.read(arrays.namelist()[0]))
-    for folder in ["export_k3"]:
-        inside = f"{case}/{folder}"
-        put("saved_model", f"{name}_{folder}", read(f"{inside}/saved_model.pb"), read(f"{inside}/variables/variables.index"),
-            read(f"{inside}/variables/variables.data-00000-of-00001"))
 dense = CASES[0]
 put("keras_file", "zip", read(f"{dense}/model_k2.keras"))
 put("npz", "zip", read(f"{dense}/io_k2.npz"))
@@ -50,6 +46,9 @@ put("config", "rnn", member(read("layers/lstm_last/model.keras"), "config.json")
 for case in [dense, "layers/stringlookup_int", "layers/embedding"]:
     checkpoint = f"{case}/ckpt_k2/x.ckpt"
     put("checkpoint", case.split("/")[1], read(f"{checkpoint}.index"), read(f"{checkpoint}.data-00000-of-00001"))
-inside = f"{dense}/savedmodel_k2"
-put("saved_model", "keras2", read(f"{inside}/saved_model.pb"), read(f"{inside}/variables/variables.index"),
-    read(f"{inside}/variables/variables.data-00000-of-00001"), read(f"{inside}/keras_metadata.pb"))
+# One with a loop besides, and one of Keras 2.
+SAVED = [f"{case}/export_k3" for case in [*CASES, "layers/lstm_last"]] + [f"{dense}/savedmodel_k2"]
+for inside in SAVED:
+    variables = f"{inside}/variables/variables"
+    put("saved_model", inside.replace("/", "_"), read(f"{inside}/saved_model.pb"), read(f"{variables}.index"),
+        read(f"{variables}.data-00000-of-00001"), read(f"{inside}/keras_metadata.pb"))

@@ -36,6 +36,12 @@ fn prepared(what: &str, mut json: Value, limits: &Limits, version: Option<&str>)
         json = serde_json::from_str(inner)
             .map_err(|e| format_error(what, format!("it is no JSON: {e}")))?;
     }
+    if !json.is_object() {
+        return Err(format_error(
+            what,
+            "it is JSON, but no object, as the config of a model is",
+        ));
+    }
     refuse::check(what, &json, limits)?;
     upgrade::model(&mut json, major(version));
     Ok(json)
@@ -48,6 +54,12 @@ pub(crate) fn is_compiled(config: &Value) -> bool {
 
 /// Compiles a model as a file says.
 pub(crate) fn compile(model: &mut Model, config: &Value, version: Option<&str>) -> Result<()> {
+    if !config.is_object() {
+        return Err(format_error(
+            "how the model was compiled",
+            "it is no JSON object",
+        ));
+    }
     let mut config = config.clone();
     upgrade::compile(&mut config, major(version));
     model.compile(Compile::from_json(&config)?)

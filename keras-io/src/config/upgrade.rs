@@ -102,7 +102,7 @@ fn sequential(object: &mut Map<String, Value>) {
     if first["class_name"] == "InputLayer" {
         return;
     }
-    let Value::Object(config) = &mut first["config"] else {
+    let Some(Value::Object(config)) = first.get_mut("config") else {
         return;
     };
     if let Some(shape) = config.remove("batch_input_shape") {

@@ -110,7 +110,16 @@ impl Group {
             let problem = format!("{} names, more than the limit of {limit}", names.len());
             return Err(format_error(self.what(), problem));
         }
-        Ok(names)
+        // By an empty name a group would be found again and again in itself.
+        match names.iter().find(|n| n.is_empty() || n.contains('/')) {
+            Some(name) => Err(format_error(
+                self.what(),
+                format!(
+                    "something of the name {name:?}; wanted a name that is not empty and without `/`"
+                ),
+            )),
+            None => Ok(names),
+        }
     }
 
     /// The group at a path, if there is one.

@@ -56,8 +56,8 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     // Without it, the format says that it is Keras 3, or the last of Keras 2.
     let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
     let version = metadata["keras_version"].as_str().or(Some(KERAS_VERSION));
-    let mut json = config::parse(&format!("{what}: config.json"), &text, limits, version)?;
-    let compile_config = json["compile_config"].take();
+    let json = config::parse(&format!("{what}: config.json"), &text, limits, version)?;
+    let compile_config = &json["compile_config"];
     let mut warnings = Vec::new();
     let mut model = Model::from_json(&json)?;
     if archive.names().any(|name| name.starts_with("assets/")) {
@@ -68,7 +68,7 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
     let file = [Group::of(WEIGHTS, stored, limits)?];
     let mut plan = Plan::new(how.skip_mismatch);
     // Models of other classes than Keras's own tell it beside their config.
-    let built_for = json["build_config"]["input_shape"].take();
+    let built_for = json["build_config"]["input_shape"].clone();
     if !model.is_built()
         && let Ok(dims) = serde_json::from_value::<Dims>(built_for)
     {
@@ -81,8 +81,8 @@ pub(crate) fn load(path: &Path, how: &Load) -> Result<Loaded> {
         ));
     }
     weights::read(&model, &file, &mut plan)?;
-    if how.compile && config::is_compiled(&compile_config) {
-        match config::compile(&mut model, &compile_config, version) {
+    if how.compile && config::is_compiled(compile_config) {
+        match config::compile(&mut model, compile_config, version) {
             Ok(()) => {
                 let trained = model.trainable_variables();
                 weights::optimizer::read(model.optimizer()?, &trained, &file, &mut plan)?;

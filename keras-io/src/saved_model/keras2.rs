@@ -20,7 +20,7 @@ const VERSION: Option<&str> = Some("2");
 /// A folder that is damaged, was not written by Keras 2, or holds a model of classes that are not known here.
 pub(crate) fn load(folder: &Path, how: &Load) -> Result<Loaded> {
     let mut root = metadata(folder, &how.limits)?;
-    let compiled = root["training_config"].take();
+    let compiled = root["training_config"].clone();
     let what = format!("{}: the model", folder.display());
     let class = root["class_name"].as_str().unwrap_or_default();
     if root["config"]

@@ -8,6 +8,9 @@ use super::walk::{Seen, children, stored};
 use crate::hdf5::{Dataset, Group};
 use crate::limits::format_error;
 
+/// Groups that are looked into for weights that no layer took: circles of groups have no end.
+const MOST_VISITS: usize = 1000;
+
 /// A value in a file, of any format.
 pub(crate) trait Stored {
     /// What it is, for errors.
@@ -154,8 +157,9 @@ fn read_new(
         met.push(path.clone());
         read_new(&child, &groups, &path, plan, seen)?;
     }
+    let mut left = MOST_VISITS;
     from.iter()
-        .try_for_each(|group| tell_left_out(group, &met, plan))
+        .try_for_each(|group| tell_left_out(group, &met, &mut left, plan))
 }
 
 /// The group of a held layer, under today's name or one that an older Keras used.
@@ -228,7 +232,7 @@ fn read_variables(
 }
 
 /// Warns of groups with data that no layer took.
-fn tell_left_out(from: &Group, met: &[String], plan: &mut Plan) -> Result<()> {
+fn tell_left_out(from: &Group, met: &[String], left: &mut usize, plan: &mut Plan) -> Result<()> {
     for name in from.groups()? {
         let Some(group) = from.find_group(&name)? else {
             continue;
@@ -240,8 +244,8 @@ fn tell_left_out(from: &Group, met: &[String], plan: &mut Plan) -> Result<()> {
         }
         let leads_on = met.iter().any(|m| m.starts_with(&format!("{path}/")));
         if leads_on {
-            tell_left_out(&group, met, plan)?;
-        } else if holds_data(&group, 3)? {
+            tell_left_out(&group, met, left, plan)?;
+        } else if holds_data(&group, 3, left)? {
             plan.warnings.push(format!(
                 "the file holds weights in {path} for which the model has no layer; they are left out"
             ));
@@ -250,16 +254,18 @@ fn tell_left_out(from: &Group, met: &[String], plan: &mut Plan) -> Result<()> {
     Ok(())
 }
 
-fn holds_data(group: &Group, depth: usize) -> Result<bool> {
-    if !group.datasets()?.is_empty() {
+/// Whether there are datasets in a group or the groups in it; where that is too much to look at, it is taken to be so.
+fn holds_data(group: &Group, depth: usize, left: &mut usize) -> Result<bool> {
+    if *left == 0 || !group.datasets()?.is_empty() {
         return Ok(true);
     }
+    *left -= 1;
     if depth == 0 {
         return Ok(false);
     }
     for name in group.groups()? {
         if let Some(inner) = group.find_group(&name)?
-            && holds_data(&inner, depth - 1)?
+            && holds_data(&inner, depth - 1, left)?
         {
             return Ok(true);
         }

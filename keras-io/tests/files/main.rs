@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod checkpoints;
+mod fuzzed;
 mod hostile;
 mod inspect;
 mod interrupted;
