@@ -92,7 +92,7 @@ proptest! {
             let bytes = |path| std::fs::read(path).unwrap();
             prop_assert_eq!(bytes(other), bytes(folder.path("m.weights.h5")));
         }
-        for name in ["m.weights.h5", "m.weights.json", "m.safetensors", "m.npz"] {
+        for name in ["m.weights.h5", "m.weights.json", "m.safetensors", "m.npz", "m.ckpt"] {
             if name.ends_with("json") {
                 save_weights_in_shards(&model, folder.path(name), 400).unwrap();
             } else {
