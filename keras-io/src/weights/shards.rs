@@ -108,7 +108,12 @@ pub(crate) fn write(tree: &Tree, path: &Path, max_bytes: u64) -> Result<()> {
     let text = serde_json::to_vec_pretty(&json).map_err(|e| Error::Other(e.to_string()))?;
     atomic::write_bytes(path, &text)?;
     let new = start..start + count;
-    for number in old.into_iter().filter(|n| !new.contains(n)) {
+    if start > 0 {
+        // Keras opens the first file before it looks at the map, and asks for what is nowhere there.
+        let first = path.with_file_name(shard_name(base, 0));
+        atomic::write_bytes(&first, &Tree::new().to_bytes()?)?;
+    }
+    for number in old.into_iter().filter(|n| *n > 0 && !new.contains(n)) {
         // What cannot be removed is in nobody's way.
         let _ = std::fs::remove_file(path.with_file_name(shard_name(base, number)));
     }

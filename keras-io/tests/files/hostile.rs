@@ -211,6 +211,26 @@ fn maps_of_shards_lead_nowhere_else() {
     assert!(folder.path("m_00002.weights.h5").exists());
     assert!(Load::new().weights(&model, &path).unwrap().is_empty());
     let map = std::fs::read_to_string(&path).unwrap();
+    // Each time the files of the map before stay until the new map is there; then they are gone.
+    let there = || -> Vec<usize> {
+        let exists = |n: &usize| folder.path(&format!("m_{n:05}.weights.h5")).exists();
+        (0..100).filter(exists).collect()
+    };
+    let first = there();
+    let count = first.len();
+    for round in 0..3 {
+        save_weights_in_shards(&model, &path, 48).unwrap();
+        assert!(Load::new().weights(&model, &path).unwrap().is_empty());
+        // Keras wants the first one to be there.
+        let second = std::iter::once(0).chain(count..2 * count);
+        let wanted = if round % 2 == 0 {
+            second.collect()
+        } else {
+            first.clone()
+        };
+        assert_eq!(there(), wanted);
+    }
+    save_weights_in_shards(&model, &path, 48).unwrap();
     for name in [
         "../m_00000.weights.h5",
         "/etc/passwd",
