@@ -28,6 +28,8 @@ fn class(object: &mut Map<String, Value>, version: u32) {
         .to_string();
     match &*name {
         "Model" => object["class_name"] = "Functional".into(),
+        "CuDNNLSTM" => object["class_name"] = "LSTM".into(),
+        "CuDNNGRU" => object["class_name"] = "GRU".into(),
         "Sequential" => sequential(object),
         _ => {}
     }

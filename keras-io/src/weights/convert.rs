@@ -1,4 +1,4 @@
-//! Weights of Keras 1, and of Theano, in the layout of today.
+//! Weights of Keras 1, of Theano and of the CuDNN layers of Keras 2, in the layout of today.
 
 use keras_layers::LayerRef;
 use keras_tensor::{DType, Result, Tensor, Variable, ops};
@@ -37,7 +37,51 @@ pub(super) fn convert(
             }
         }
     }
+    let shape = |t: &Tensor| t.shape().iter().map(|&n| n as u64).collect();
+    if is_cudnn(wanted, &stored.iter().map(shape).collect::<Vec<_>>()) {
+        stored = from_cudnn(&stored, wanted)?;
+    }
     Ok(stored)
+}
+
+/// Whether recurrent layers have biases as CuDNN's have them: one for each product, in one row.
+pub(super) fn is_cudnn(wanted: &[Variable], stored: &[Vec<u64>]) -> bool {
+    let groups = wanted.len() / 3;
+    if groups == 0 || wanted.len() != 3 * groups || stored.len() != wanted.len() {
+        return false;
+    }
+    let mut biases = wanted.iter().zip(stored).skip(2).step_by(3);
+    biases.all(|(bias, stored)| match (&bias.shape()[..], &stored[..]) {
+        ([one], [size]) => bias.name() == "bias" && *size == 2 * *one as u64,
+        ([2, one], [size]) => *size == 2 * *one as u64,
+        _ => false,
+    })
+}
+
+/// Each gate's part of a kernel has its numbers in the other order, and an LSTM has one bias, the sum of two.
+fn from_cudnn(stored: &[Tensor], wanted: &[Variable]) -> Result<Vec<Tensor>> {
+    let mut all = Vec::new();
+    for (weights, wanted) in stored.chunks(3).zip(wanted.chunks(3)) {
+        let units = weights[1].shape().first().copied().unwrap_or(0);
+        let turned = |kernel: &Tensor| {
+            let rows = kernel.shape()[0];
+            let width = kernel.shape().last().copied().unwrap_or(0);
+            let gates = (0..width / units.max(1)).map(|gate| {
+                let part = ops::slice_axis(kernel, -1, gate * units, units)?;
+                ops::transpose(ops::reshape_to(&part, [units, rows].into())?, None)
+            });
+            let gates = gates.collect::<Result<Vec<_>>>()?;
+            ops::concatenate(&gates.iter().collect::<Vec<_>>(), -1)
+        };
+        all.push(turned(&weights[0])?);
+        all.push(turned(&weights[1])?);
+        let halves = ops::reshape(&weights[2], &[2, -1])?;
+        all.push(match wanted[2].shape().rank() {
+            1 => ops::sum(&halves, [0])?,
+            _ => halves,
+        });
+    }
+    Ok(all)
 }
 
 /// The places of a recurrent layer's gates, where each gate has weights of its own: Keras 1 stored an LSTM's in the order

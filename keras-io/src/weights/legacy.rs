@@ -8,7 +8,7 @@ use keras_tensor::{Error, Result, Variable};
 use serde_json::Value;
 use std::path::Path;
 
-use super::convert::{Origin, convert};
+use super::convert::{Origin, convert, is_cudnn};
 use super::optimizer;
 use super::read::Plan;
 use crate::hdf5::{Dataset, Group, Tree};
@@ -158,22 +158,26 @@ fn take_all(
         class: layer.class_name().to_string(),
         source: Box::new(source),
     };
-    if *origin == Origin::default() && wanted.len() == stored.len() {
+    let shapes = stored.iter().map(Dataset::shape);
+    let shapes = shapes.collect::<Result<Vec<_>>>().map_err(in_layer)?;
+    let is_cudnn = is_cudnn(wanted, &shapes);
+    if *origin == Origin::default() && wanted.len() == stored.len() && !is_cudnn {
         let mut both = wanted.iter().zip(stored);
         return both
             .try_for_each(|(variable, dataset)| plan.take(variable, dataset).map_err(in_layer));
     }
-    // A converted layout has more or other values than the layer, but not more elements.
+    // A converted layout has more or other values than the layer, but not more elements, but for the biases of CuDNN.
     let elements: usize = wanted.iter().map(|v| v.shape().size()).sum();
     let mut declared = 0u64;
-    for dataset in stored {
-        let size = dataset
-            .shape()?
-            .iter()
-            .try_fold(1u64, |a, &n| a.checked_mul(n));
+    for shape in &shapes {
+        let size = shape.iter().try_fold(1u64, |a, &n| a.checked_mul(n));
         declared = declared.saturating_add(size.unwrap_or(u64::MAX));
     }
-    if declared != elements as u64 {
+    let fits = match is_cudnn {
+        true => declared <= 2 * elements as u64,
+        false => declared == elements as u64,
+    };
+    if !fits {
         let problem = format!("{declared} numbers where the weights of the layer have {elements}");
         return Err(in_layer(format_error("legacy HDF5 file", problem)));
     }

@@ -125,6 +125,18 @@ fn weights_go_into_a_model_from_every_kind_of_file() {
 }
 
 /// Made in Keras of `train/opt_adam/final.keras` by `save_weights("shard_k.weights.json", max_shard_size=300 / 1024**3)`.
+/// Made by `tests/data/cudnn/make.py`.
+#[test]
+fn layers_of_cudnn_are_those_without() {
+    let data = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/cudnn"));
+    let model = load(&data.join("cudnn.h5"));
+    let io = keras_io::npz::read(data.join("io.npz"), &Limits::default()).unwrap();
+    let find = |name: &str| &io.iter().find(|(n, _)| n == name).unwrap().1;
+    let y = model.call(find("x0"), &Call::inference()).unwrap();
+    let info = serde_json::json!({"atol": 1e-6, "rtol": 1e-5});
+    close("cudnn", &y, find("y0"), &info).unwrap();
+}
+
 #[test]
 fn shards_that_keras_wrote_are_read() {
     let folder = Folder::new();

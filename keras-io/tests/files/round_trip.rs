@@ -1,6 +1,9 @@
 //! Random models through every format: the same config, the same weights bit for bit, the same training.
 
-use keras_io::{Limits, Load, npz, safetensors, save_model, save_weights, save_weights_in_shards};
+use keras_io::{
+    Limits, Load, load_config, npz, safetensors, save_config, save_model, save_weights,
+    save_weights_in_shards,
+};
 use keras_layers::LayerRef;
 use keras_layers::layers::*;
 use keras_models::{Compile, Fit, Model, Sequential};
@@ -92,6 +95,9 @@ proptest! {
             let bytes = |path| std::fs::read(path).unwrap();
             prop_assert_eq!(bytes(other), bytes(folder.path("m.weights.h5")));
         }
+        save_config(&model, folder.path("m.json")).unwrap();
+        let again = load_config(folder.path("m.json")).unwrap();
+        prop_assert_eq!(again.to_json().unwrap(), model.to_json().unwrap());
         for name in ["m.weights.h5", "m.weights.json", "m.safetensors", "m.npz", "m.ckpt"] {
             if name.ends_with("json") {
                 save_weights_in_shards(&model, folder.path(name), 400).unwrap();
