@@ -7,6 +7,8 @@
 mod batch;
 mod cache;
 mod dataset;
+#[cfg(feature = "download")]
+mod get_file;
 pub mod mnist;
 pub mod npz;
 mod prefetch;
@@ -17,5 +19,7 @@ pub mod utils;
 pub use batch::{Batch, IntoColumns};
 pub use cache::keras_home;
 pub use dataset::{Dataset, Iter};
+#[cfg(feature = "download")]
+pub use get_file::GetFile;
 pub use shuffle::Order;
 pub use structure::{Each, Names, Structure};
