@@ -1,0 +1,37 @@
+//! The families, a file or a folder each.
+
+/// The architectures of a family: a type for each, whose `new` is Keras's function, and the table of them all. What is
+/// not said of an architecture is as in [`crate::architecture::BASE`].
+macro_rules! family {
+    ($($(#[doc = $doc:literal])+ $Name:ident { $($field:ident: $value:expr,)* })*) => {
+        $(
+            $(#[doc = $doc])+
+            #[derive(Clone, Copy, Debug)]
+            pub struct $Name;
+
+            impl $Name {
+                pub(crate) const ARCHITECTURE: &'static crate::Architecture = &crate::Architecture {
+                    name: stringify!($Name),
+                    $($field: $value,)*
+                    ..crate::architecture::BASE
+                };
+
+                /// With Keras's defaults.
+                #[allow(clippy::new_ret_no_self)]
+                pub fn new() -> crate::Application {
+                    crate::Application::new(Self::ARCHITECTURE)
+                }
+            }
+        )*
+
+        pub(super) const TABLE: &[&crate::Architecture] = &[$($Name::ARCHITECTURE),*];
+    };
+}
+
+pub mod resnet;
+pub mod resnet_v2;
+
+pub use resnet::{ResNet50, ResNet101, ResNet152};
+pub use resnet_v2::{ResNet50V2, ResNet101V2, ResNet152V2};
+
+pub(crate) const TABLES: &[&[&crate::Architecture]] = &[resnet::TABLE, resnet_v2::TABLE];
