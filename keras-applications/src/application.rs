@@ -181,6 +181,14 @@ impl Application {
             };
             return Err(self.wrong(name, "a value", wanted));
         }
+        let alpha = self.options.alpha;
+        if !(alpha.is_finite() && alpha > 0.0) {
+            return Err(self.wrong(
+                "alpha",
+                alpha,
+                "a number above 0, because numbers of filters are multiplied by it",
+            ));
+        }
         if let Some(pooling) = &self.pooling
             && !["avg", "max"].contains(&pooling.as_str())
         {

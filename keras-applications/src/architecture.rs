@@ -17,6 +17,8 @@ pub struct Architecture {
     pub(crate) default_size: fn(&Application) -> usize,
     /// The fewest rows and columns that leave something to see.
     pub(crate) min_size: usize,
+    /// Whether the top, too, takes images of any size.
+    pub(crate) any_size: bool,
     /// What share is dropped before the classifier, where one can say so.
     pub(crate) dropout: f64,
     /// The arguments that it has besides those that all have.
@@ -33,6 +35,7 @@ pub(crate) const BASE: Architecture = Architecture {
     model_name: |a, _| a.architecture.name.to_lowercase(),
     default_size: |_| 224,
     min_size: 32,
+    any_size: false,
     dropout: 0.0,
     takes: &[],
     body: |_, x| Ok(x.clone()),

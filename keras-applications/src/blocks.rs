@@ -88,3 +88,13 @@ impl Application {
         self.predictions(&x, "predictions")
     }
 }
+
+/// A number of filters near to this one that 8 divides; at least 8, and not much smaller.
+pub(crate) fn divisible(filters: f64) -> usize {
+    let near = (((filters + 4.0) as usize) / 8 * 8).max(8);
+    if (near as f64) < 0.9 * filters {
+        near + 8
+    } else {
+        near
+    }
+}

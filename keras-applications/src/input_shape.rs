@@ -11,9 +11,10 @@ use crate::Application;
 /// A shape that is not that of an image, too small, or not what the weights were trained on.
 pub(crate) fn obtain(a: &Application) -> Result<Dims> {
     let size = (a.architecture.default_size)(a);
+    let needs_size = a.include_top && !a.architecture.any_size;
     let wrong = |got: &Dims, wanted: String| a.wrong("input_shape", got, wanted);
     let Some(shape) = &a.input_shape else {
-        return Ok(match a.include_top {
+        return Ok(match needs_size {
             true => [size, size, 3].into(),
             false => [None, None, Some(3)].into(),
         });
@@ -28,7 +29,7 @@ pub(crate) fn obtain(a: &Application) -> Result<Dims> {
     }
     if a.is_imagenet() {
         let trained: Dims = [size, size, 3].into();
-        if a.include_top && *shape != trained {
+        if needs_size && *shape != trained {
             let wanted = format!(
                 "{trained}, because the top was trained on ImageNet at this size; other sizes need `include_top(false)` or `weights(None)`"
             );
@@ -48,7 +49,7 @@ pub(crate) fn obtain(a: &Application) -> Result<Dims> {
         );
         return Err(wrong(shape, wanted));
     }
-    if a.include_top && [rows, columns].contains(&None) {
+    if needs_size && [rows, columns].contains(&None) {
         return Err(wrong(
             shape,
             "known sizes, because the top is included".into(),

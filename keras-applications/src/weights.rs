@@ -5,6 +5,8 @@ use keras_models::Model;
 use keras_tensor::{Error, Result};
 use std::path::{Path, PathBuf};
 
+use crate::Application;
+
 /// Where weights come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pretrained {
@@ -92,6 +94,21 @@ impl Published {
         let file = file.into();
         let url = format!("https://storage.googleapis.com/{folder}/{file}");
         Published { url, file, hash }
+    }
+
+    /// A file that is named as those of the first applications, `"folder/name"`, with its hashes without and with the top.
+    pub(crate) fn kernels(a: &Application, name: &str, hashes: [&'static str; 2]) -> Result<Self> {
+        let (end, hash) = match a.include_top {
+            true => ("", hashes[1]),
+            false => ("_notop", hashes[0]),
+        };
+        let (folder, name) = name.split_once('/').unwrap_or((name, name));
+        let file = format!("{name}_weights_tf_dim_ordering_tf_kernels{end}.h5");
+        Ok(Published::new(
+            &format!("tensorflow/keras-applications/{folder}"),
+            file,
+            Some(hash),
+        ))
     }
 
     /// The path in Keras's cache.

@@ -28,10 +28,25 @@ macro_rules! family {
     };
 }
 
+pub mod densenet;
+pub mod mobilenet;
+pub mod mobilenet_v2;
 pub mod resnet;
 pub mod resnet_v2;
+pub mod vgg;
 
+pub use densenet::{DenseNet121, DenseNet169, DenseNet201};
+pub use mobilenet::MobileNet;
+pub use mobilenet_v2::MobileNetV2;
 pub use resnet::{ResNet50, ResNet101, ResNet152};
 pub use resnet_v2::{ResNet50V2, ResNet101V2, ResNet152V2};
+pub use vgg::{VGG16, VGG19};
 
-pub(crate) const TABLES: &[&[&crate::Architecture]] = &[resnet::TABLE, resnet_v2::TABLE];
+pub(crate) const TABLES: &[&[&crate::Architecture]] = &[
+    densenet::TABLE,
+    mobilenet::TABLE,
+    mobilenet_v2::TABLE,
+    resnet::TABLE,
+    resnet_v2::TABLE,
+    vgg::TABLE,
+];

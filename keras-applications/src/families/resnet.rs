@@ -11,41 +11,21 @@ family! {
     /// ResNet of 50 layers.
     ResNet50 {
         body: |a, x| network(a, x, [3, 4, 6, 3]),
-        published: |a, _| published(a, "4d473c1dd8becc155b73f8504c6f6626", "2cb95161c43110f7111970584f804107"),
+        published: |a, _| Published::kernels(a, "resnet/resnet50", ["4d473c1dd8becc155b73f8504c6f6626", "2cb95161c43110f7111970584f804107"]),
     }
     /// ResNet of 101 layers.
     ResNet101 {
         body: |a, x| network(a, x, [3, 4, 23, 3]),
-        published: |a, _| published(a, "88cf7a10940856eca736dc7b7e228a21", "f1aeb4b969a6efcfb50fad2f0c20cfc5"),
+        published: |a, _| Published::kernels(a, "resnet/resnet101", ["88cf7a10940856eca736dc7b7e228a21", "f1aeb4b969a6efcfb50fad2f0c20cfc5"]),
     }
     /// ResNet of 152 layers.
     ResNet152 {
         body: |a, x| network(a, x, [3, 8, 36, 3]),
-        published: |a, _| published(a, "ee4c566cf9a93f14d82f913c2dc6dd0c", "100835be76be38e30d865e96f2aaae62"),
+        published: |a, _| Published::kernels(a, "resnet/resnet152", ["ee4c566cf9a93f14d82f913c2dc6dd0c", "100835be76be38e30d865e96f2aaae62"]),
     }
 }
 
 pub(super) const EPSILON: f64 = 1.001e-5;
-
-/// Keras's file of weights: its hash without and with the top.
-pub(super) fn published(
-    a: &Application,
-    without: &'static str,
-    with: &'static str,
-) -> Result<Published> {
-    let (end, hash) = if a.include_top {
-        ("", with)
-    } else {
-        ("_notop", without)
-    };
-    let name = a.architecture.name.to_lowercase();
-    let file = format!("{name}_weights_tf_dim_ordering_tf_kernels{end}.h5");
-    Ok(Published::new(
-        "tensorflow/keras-applications/resnet",
-        file,
-        Some(hash),
-    ))
-}
 
 /// The first convolution, of 7 by 7 pixels.
 pub(super) fn stem(x: &Symbolic) -> Result<Symbolic> {

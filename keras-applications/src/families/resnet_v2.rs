@@ -4,25 +4,25 @@ use keras_layers::layers::{Add, Conv2D, MaxPooling2D, ZeroPadding2D};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;
 
-use super::resnet::{EPSILON, published, stem, stem_pool};
-use crate::Application;
+use super::resnet::{EPSILON, stem, stem_pool};
 use crate::blocks::{activated, normalized};
+use crate::{Application, Published};
 
 family! {
     /// ResNet V2 of 50 layers.
     ResNet50V2 {
         body: |a, x| network(a, x, [3, 4, 6, 3]),
-        published: |a, _| published(a, "fac2f116257151a9d068a22e544a4917", "3ef43a0b657b3be2300d5770ece849e0"),
+        published: |a, _| Published::kernels(a, "resnet/resnet50v2", ["fac2f116257151a9d068a22e544a4917", "3ef43a0b657b3be2300d5770ece849e0"]),
     }
     /// ResNet V2 of 101 layers.
     ResNet101V2 {
         body: |a, x| network(a, x, [3, 4, 23, 3]),
-        published: |a, _| published(a, "c0ed64b8031c3730f411d2eb4eea35b5", "6343647c601c52e1368623803854d971"),
+        published: |a, _| Published::kernels(a, "resnet/resnet101v2", ["c0ed64b8031c3730f411d2eb4eea35b5", "6343647c601c52e1368623803854d971"]),
     }
     /// ResNet V2 of 152 layers.
     ResNet152V2 {
         body: |a, x| network(a, x, [3, 8, 36, 3]),
-        published: |a, _| published(a, "ed17cf2e0169df9d443503ef94b23b33", "a49b44d1979771252814e80f8ec446f9"),
+        published: |a, _| Published::kernels(a, "resnet/resnet152v2", ["ed17cf2e0169df9d443503ef94b23b33", "a49b44d1979771252814e80f8ec446f9"]),
     }
 }
 
