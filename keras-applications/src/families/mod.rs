@@ -24,29 +24,38 @@ macro_rules! family {
             }
         )*
 
-        pub(super) const TABLE: &[&crate::Architecture] = &[$($Name::ARCHITECTURE),*];
+        pub(in crate::families) const TABLE: &[&crate::Architecture] = &[$($Name::ARCHITECTURE),*];
     };
 }
 
 pub mod densenet;
+mod inception;
 pub mod mobilenet;
 pub mod mobilenet_v2;
 pub mod resnet;
 pub mod resnet_v2;
 pub mod vgg;
+pub mod xception;
 
 pub use densenet::{DenseNet121, DenseNet169, DenseNet201};
+pub use inception::CustomScaleLayer;
+pub use inception::inception_resnet_v2::{self, InceptionResNetV2};
+pub use inception::inception_v3::{self, InceptionV3};
 pub use mobilenet::MobileNet;
 pub use mobilenet_v2::MobileNetV2;
 pub use resnet::{ResNet50, ResNet101, ResNet152};
 pub use resnet_v2::{ResNet50V2, ResNet101V2, ResNet152V2};
 pub use vgg::{VGG16, VGG19};
+pub use xception::Xception;
 
 pub(crate) const TABLES: &[&[&crate::Architecture]] = &[
     densenet::TABLE,
+    inception_resnet_v2::TABLE,
+    inception_v3::TABLE,
     mobilenet::TABLE,
     mobilenet_v2::TABLE,
     resnet::TABLE,
     resnet_v2::TABLE,
     vgg::TABLE,
+    xception::TABLE,
 ];
