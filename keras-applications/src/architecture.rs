@@ -19,6 +19,8 @@ pub struct Architecture {
     pub(crate) min_size: usize,
     /// Whether the top, too, takes images of any size.
     pub(crate) any_size: bool,
+    /// Whether images have the default size without the top, too.
+    pub(crate) sized_anyway: bool,
     /// What share is dropped before the classifier, where one can say so.
     pub(crate) dropout: f64,
     /// The arguments that it has besides those that all have.
@@ -36,6 +38,7 @@ pub(crate) const BASE: Architecture = Architecture {
     default_size: |_| 224,
     min_size: 32,
     any_size: false,
+    sized_anyway: false,
     dropout: 0.0,
     takes: &[],
     body: |_, x| Ok(x.clone()),

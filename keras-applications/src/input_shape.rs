@@ -14,7 +14,7 @@ pub(crate) fn obtain(a: &Application) -> Result<Dims> {
     let needs_size = a.include_top && !a.architecture.any_size;
     let wrong = |got: &Dims, wanted: String| a.wrong("input_shape", got, wanted);
     let Some(shape) = &a.input_shape else {
-        return Ok(match needs_size {
+        return Ok(match needs_size || a.architecture.sized_anyway {
             true => [size, size, 3].into(),
             false => [None, None, Some(3)].into(),
         });

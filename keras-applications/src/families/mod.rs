@@ -32,6 +32,7 @@ pub mod densenet;
 mod inception;
 pub mod mobilenet;
 pub mod mobilenet_v2;
+pub mod nasnet;
 pub mod resnet;
 pub mod resnet_v2;
 pub mod vgg;
@@ -43,6 +44,7 @@ pub use inception::inception_resnet_v2::{self, InceptionResNetV2};
 pub use inception::inception_v3::{self, InceptionV3};
 pub use mobilenet::MobileNet;
 pub use mobilenet_v2::MobileNetV2;
+pub use nasnet::{NASNetLarge, NASNetMobile};
 pub use resnet::{ResNet50, ResNet101, ResNet152};
 pub use resnet_v2::{ResNet50V2, ResNet101V2, ResNet152V2};
 pub use vgg::{VGG16, VGG19};
@@ -54,6 +56,7 @@ pub(crate) const TABLES: &[&[&crate::Architecture]] = &[
     inception_v3::TABLE,
     mobilenet::TABLE,
     mobilenet_v2::TABLE,
+    nasnet::TABLE,
     resnet::TABLE,
     resnet_v2::TABLE,
     vgg::TABLE,
