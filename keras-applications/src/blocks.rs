@@ -89,9 +89,14 @@ impl Application {
     }
 }
 
-/// A number of filters near to this one that 8 divides; at least 8, and not much smaller.
+/// The number of filters next to this one that 8 divides; at least 8.
+pub(crate) fn rounded(filters: f64) -> usize {
+    (((filters + 4.0) as usize) / 8 * 8).max(8)
+}
+
+/// [`rounded`], but not much smaller.
 pub(crate) fn divisible(filters: f64) -> usize {
-    let near = (((filters + 4.0) as usize) / 8 * 8).max(8);
+    let near = rounded(filters);
     if (near as f64) < 0.9 * filters {
         near + 8
     } else {
