@@ -110,6 +110,7 @@ pub struct Declare {
     initializer: Initializer,
     trainable: bool,
     autocast: bool,
+    dtype: Option<DType>,
     regularizer: Option<Regularizer>,
     constraint: Option<Constraint>,
     adapts: bool,
@@ -123,6 +124,7 @@ impl Declare {
             initializer: initializer.into(),
             trainable: true,
             autocast: true,
+            dtype: None,
             regularizer: None,
             constraint: None,
             adapts: false,
@@ -152,6 +154,12 @@ impl Declare {
     /// Whether a layer that computes in another dtype reads it in that one; so it is unless said otherwise.
     pub fn autocast(mut self, autocast: bool) -> Self {
         self.autocast = autocast;
+        self
+    }
+
+    /// Of this dtype, whatever the layer keeps its other weights in.
+    pub fn dtype(mut self, dtype: DType) -> Self {
+        self.dtype = Some(dtype);
         self
     }
 
@@ -261,7 +269,8 @@ impl Weights {
         shape: impl Into<Shape>,
         how: impl Into<Declare>,
     ) -> Result<()> {
-        let (how, shape, dtype) = (how.into(), shape.into(), self.dtype());
+        let (how, shape) = (how.into(), shape.into());
+        let dtype = how.dtype.unwrap_or(self.dtype());
         shape.checked_size(name)?;
         let initializer = how.initializer.resolve()?;
         initializer.fix_seed();

@@ -211,8 +211,6 @@ pub(crate) const LATER: &[&str] = &[
     "Hashing",
     "IntegerLookup",
     "MelSpectrogram",
-    "Normalization",
-    "Rescaling",
     "Resizing",
     "STFTSpectrogram",
     "StringLookup",

@@ -7,6 +7,7 @@ mod core;
 mod merging;
 mod normalization;
 mod pooling;
+mod preprocessing;
 mod regularization;
 mod reshaping;
 mod rnn;
@@ -33,6 +34,7 @@ pub use pooling::{
     GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D,
     MaxPooling1D, MaxPooling2D, MaxPooling3D,
 };
+pub use preprocessing::{Normalization, Numbers, Rescaling};
 pub use regularization::{
     ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise,
     SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,
@@ -64,6 +66,7 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     merging::TABLE,
     normalization::TABLE,
     pooling::TABLE,
+    preprocessing::TABLE,
     regularization::TABLE,
     reshaping::TABLE,
     rnn::TABLE,

@@ -14,6 +14,7 @@ pub use group_normalization::GroupNormalization;
 pub use layer_normalization::LayerNormalization;
 pub use renorm::RenormClipping;
 pub use rms_normalization::RMSNormalization;
+pub(super) use scale::{sizes, spread};
 pub use spectral_normalization::SpectralNormalization;
 pub use unit_normalization::UnitNormalization;
 

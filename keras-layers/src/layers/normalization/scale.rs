@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use crate::Dims;
 
 /// The sizes of axes, in their order, which weights over these axes have.
-pub(super) fn sizes(input: &Dims, axes: &[isize]) -> Result<Shape> {
+pub(in crate::layers) fn sizes(input: &Dims, axes: &[isize]) -> Result<Shape> {
     let axes = axes.axes(input.len(), "normalization")?;
     axes.iter().map(|&axis| input.axis(axis as isize)).collect()
 }
 
 /// A weight over some axes, as it lies beside a tensor of shape `x`.
-pub(super) fn spread(weight: impl Operand, x: &Shape, axes: &[isize]) -> Result<Tensor> {
+pub(in crate::layers) fn spread(weight: impl Operand, x: &Shape, axes: &[isize]) -> Result<Tensor> {
     let axes = axes.axes(x.rank(), "normalization")?;
     let size = |(axis, &n): (usize, &usize)| if axes.contains(&axis) { n } else { 1 };
     ops::reshape_to(weight, x.iter().enumerate().map(size).collect())

@@ -1,0 +1,75 @@
+//! DenseNet: Huang et al., Densely Connected Convolutional Networks, 2017.
+
+use keras_layers::layers::{AveragePooling2D, Concatenate, Conv2D, MaxPooling2D, ZeroPadding2D};
+use keras_layers::{LayerExt, LayerRef, Symbolic};
+use keras_tensor::Result;
+
+use crate::blocks::{activated, normalized};
+use crate::{Application, Published};
+
+family! {
+    /// DenseNet of 121 layers.
+    DenseNet121 {
+        body: |a, x| network(a, x, [6, 12, 24, 16]),
+        published: |a, _| Published::kernels(a, "densenet/densenet121", ["30ee3e1110167f948a6b9946edeeb738", "9d60b8095a5708f2dcce2bca79d332c7"]),
+    }
+    /// DenseNet of 169 layers.
+    DenseNet169 {
+        body: |a, x| network(a, x, [6, 12, 32, 32]),
+        published: |a, _| Published::kernels(a, "densenet/densenet169", ["b8c4d4c20dd625c148057b9ff1c1176b", "d699b8f76981ab1b30698df4c175e90b"]),
+    }
+    /// DenseNet of 201 layers.
+    DenseNet201 {
+        body: |a, x| network(a, x, [6, 12, 48, 32]),
+        published: |a, _| Published::kernels(a, "densenet/densenet201", ["c13680b51ded0fb44dff2d8f86ac8bb1", "1ceb130c1ea1b78c3bf6114dbdfd8807"]),
+    }
+}
+
+const EPSILON: f64 = 1.001e-5;
+/// How many channels each block adds.
+const GROWTH: usize = 32;
+
+fn network(a: &Application, x: &Symbolic, depths: [usize; 4]) -> Result<Symbolic> {
+    let x = LayerRef::from(ZeroPadding2D::new(3)).on(x)?;
+    let conv = Conv2D::new(64, 7).strides(2).use_bias(false);
+    let x = conv.name("conv1_conv").on(&x)?;
+    let x = normalized(&x, EPSILON, "conv1_bn")?;
+    let x = activated(&x, "relu", "conv1_relu")?;
+    let x = LayerRef::from(ZeroPadding2D::new(1)).on(&x)?;
+    let mut x = MaxPooling2D::new(3).strides(2).name("pool1").on(&x)?;
+    for (stage, depth) in (2..).zip(depths) {
+        if stage > 2 {
+            x = halved(&x, &format!("pool{}", stage - 1))?;
+        }
+        for block in 1..=depth {
+            x = grown(&x, &format!("conv{stage}_block{block}"))?;
+        }
+    }
+    let x = normalized(&x, EPSILON, "bn")?;
+    let x = activated(&x, "relu", "relu")?;
+    a.ended(&x)
+}
+
+/// Half of the rows, columns and channels.
+fn halved(x: &Symbolic, name: &str) -> Result<Symbolic> {
+    let x = normalized(x, EPSILON, format!("{name}_bn"))?;
+    let x = activated(&x, "relu", format!("{name}_relu"))?;
+    let conv = Conv2D::new(x.dims().last()? / 2, 1).use_bias(false);
+    let x = conv.name(&format!("{name}_conv")).on(&x)?;
+    let pool = AveragePooling2D::new(2).strides(2);
+    pool.name(&format!("{name}_pool")).on(&x)
+}
+
+/// The input with new channels that were made of it.
+fn grown(x: &Symbolic, name: &str) -> Result<Symbolic> {
+    let y = normalized(x, EPSILON, format!("{name}_0_bn"))?;
+    let y = activated(&y, "relu", format!("{name}_0_relu"))?;
+    let conv = Conv2D::new(4 * GROWTH, 1).use_bias(false);
+    let y = conv.name(&format!("{name}_1_conv")).on(&y)?;
+    let y = normalized(&y, EPSILON, format!("{name}_1_bn"))?;
+    let y = activated(&y, "relu", format!("{name}_1_relu"))?;
+    let conv = Conv2D::new(GROWTH, 3).padding("same").use_bias(false);
+    let y = conv.name(&format!("{name}_2_conv")).on(&y)?;
+    let both = Concatenate::new().axis(3);
+    both.name(&format!("{name}_concat")).on([x, &y])
+}
