@@ -161,15 +161,19 @@ impl Application {
             None => Input::new(shape).symbolic(),
         };
         let output = (self.architecture.body)(self, &input)?;
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => (self.architecture.model_name)(self, &input),
-        };
-        let model = Model::named(&name, sources(&input), &output)?;
+        let model = Model::named(&self.model_name(&input), sources(&input), &output)?;
         self.weights.load(&model, || {
             (self.architecture.published)(self, &input).and_then(|p| p.cached())
         })?;
         Ok(model)
+    }
+
+    /// What the model is called.
+    pub(crate) fn model_name(&self, input: &Symbolic) -> String {
+        match &self.name {
+            Some(name) => name.clone(),
+            None => (self.architecture.model_name)(self, input),
+        }
     }
 
     fn check(&self) -> Result<()> {

@@ -28,17 +28,20 @@ macro_rules! family {
     };
 }
 
+pub mod convnext;
 pub mod densenet;
 mod efficientnet;
 mod inception;
 pub mod mobilenet;
 pub mod mobilenet_v2;
+pub mod mobilenet_v3;
 pub mod nasnet;
 pub mod resnet;
 pub mod resnet_v2;
 pub mod vgg;
 pub mod xception;
 
+pub use convnext::{ConvNeXtBase, ConvNeXtLarge, ConvNeXtSmall, ConvNeXtTiny, ConvNeXtXLarge};
 pub use densenet::{DenseNet121, DenseNet169, DenseNet201};
 pub use efficientnet::v1::{
     self as efficientnet_v1, EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3,
@@ -48,11 +51,11 @@ pub use efficientnet::v2::{
     self as efficientnet_v2, EfficientNetV2B0, EfficientNetV2B1, EfficientNetV2B2,
     EfficientNetV2B3, EfficientNetV2L, EfficientNetV2M, EfficientNetV2S,
 };
-pub use inception::CustomScaleLayer;
 pub use inception::inception_resnet_v2::{self, InceptionResNetV2};
 pub use inception::inception_v3::{self, InceptionV3};
 pub use mobilenet::MobileNet;
 pub use mobilenet_v2::MobileNetV2;
+pub use mobilenet_v3::{MobileNetV3Large, MobileNetV3Small};
 pub use nasnet::{NASNetLarge, NASNetMobile};
 pub use resnet::{ResNet50, ResNet101, ResNet152};
 pub use resnet_v2::{ResNet50V2, ResNet101V2, ResNet152V2};
@@ -60,6 +63,7 @@ pub use vgg::{VGG16, VGG19};
 pub use xception::Xception;
 
 pub(crate) const TABLES: &[&[&crate::Architecture]] = &[
+    convnext::TABLE,
     densenet::TABLE,
     efficientnet_v1::TABLE,
     efficientnet_v2::TABLE,
@@ -67,6 +71,7 @@ pub(crate) const TABLES: &[&[&crate::Architecture]] = &[
     inception_v3::TABLE,
     mobilenet::TABLE,
     mobilenet_v2::TABLE,
+    mobilenet_v3::TABLE,
     nasnet::TABLE,
     resnet::TABLE,
     resnet_v2::TABLE,

@@ -1,6 +1,7 @@
 //! The layers of Keras, a folder per family, a file per layer.
 
 mod activation;
+mod applications;
 mod attention;
 mod convolution;
 mod core;
@@ -13,6 +14,7 @@ mod reshaping;
 mod rnn;
 
 pub use activation::{ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU};
+pub use applications::{CustomScaleLayer, LayerScale, StochasticDepth};
 pub use attention::{AdditiveAttention, Attention, GroupedQueryAttention, MultiHeadAttention};
 pub use convolution::{
     Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, DepthwiseConv1D,
@@ -67,6 +69,7 @@ pub static TABLES: &[&[Entry<dyn Layer>]] = &[
     normalization::TABLE,
     pooling::TABLE,
     preprocessing::TABLE,
+    applications::TABLE,
     regularization::TABLE,
     reshaping::TABLE,
     rnn::TABLE,

@@ -1,11 +1,11 @@
 //! InceptionResNetV2: Szegedy et al., Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning,
 //! 2017.
 
-use keras_layers::layers::{BatchNormalization, Conv2D, GlobalAveragePooling2D};
+use keras_layers::layers::{BatchNormalization, Conv2D, CustomScaleLayer, GlobalAveragePooling2D};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;
 
-use super::{CustomScaleLayer, Taps, averaged, chain, halved, halving, joined, stem};
+use super::{Taps, averaged, chain, halved, halving, joined, stem};
 use crate::blocks::{Auto, activated};
 use crate::{Application, Published};
 

@@ -2,9 +2,6 @@
 
 pub mod inception_resnet_v2;
 pub mod inception_v3;
-mod scale;
-
-pub use scale::CustomScaleLayer;
 
 use keras_layers::layers::{
     AveragePooling2D, BatchNormalization, Concatenate, Conv2D, MaxPooling2D,

@@ -1,18 +1,13 @@
-use keras_layers::{Arguments, Call, Layer};
 use keras_tensor::{Error, Outputs, Result, Tensor, ops};
-use serde::{Deserialize, Serialize};
 
-/// The first of two inputs with the second, made smaller, added to it: a layer of InceptionResNetV2.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct CustomScaleLayer {
-    scale: f64,
-}
+use crate::{Arguments, Call, Layer};
 
-impl CustomScaleLayer {
-    /// - `scale`: what the second input is multiplied by.
-    pub fn new(scale: f64) -> Self {
-        CustomScaleLayer { scale }
-    }
+layer! {
+    /// The first of two inputs with the second, made smaller, added to it: a layer of InceptionResNetV2.
+    CustomScaleLayer(
+        /// What the second input is multiplied by.
+        set scale: f64 = 1.0,
+    ) {} keeps {}
 }
 
 impl Layer for CustomScaleLayer {
