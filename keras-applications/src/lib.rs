@@ -15,6 +15,7 @@ mod application;
 mod architecture;
 mod blocks;
 mod families;
+pub mod imagenet_utils;
 mod input_shape;
 mod weights;
 

@@ -1,5 +1,6 @@
 //! ConvNeXt: Liu et al., A ConvNet for the 2020s, 2022.
 
+pub use crate::imagenet_utils::{decode_predictions, unchanged as preprocess_input};
 use keras_layers::layers::{
     Conv2D, Dense, GlobalAveragePooling2D, LayerNormalization, LayerScale, Normalization,
 };

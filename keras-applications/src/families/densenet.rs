@@ -1,5 +1,6 @@
 //! DenseNet: Huang et al., Densely Connected Convolutional Networks, 2017.
 
+pub use crate::imagenet_utils::{decode_predictions, normalized as preprocess_input};
 use keras_layers::layers::{AveragePooling2D, Concatenate, Conv2D, MaxPooling2D, ZeroPadding2D};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;

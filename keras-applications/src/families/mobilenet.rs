@@ -1,5 +1,6 @@
 //! MobileNet: Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications, 2017.
 
+pub use crate::imagenet_utils::{centered as preprocess_input, decode_predictions};
 use keras_layers::layers::{
     Activation, BatchNormalization, Conv2D, DepthwiseConv2D, Dropout, GlobalAveragePooling2D, ReLU,
     Reshape, ZeroPadding2D,

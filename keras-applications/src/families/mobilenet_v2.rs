@@ -1,5 +1,6 @@
 //! MobileNetV2: Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, 2018.
 
+pub use crate::imagenet_utils::{centered as preprocess_input, decode_predictions};
 use keras_layers::layers::{
     Add, BatchNormalization, Conv2D, DepthwiseConv2D, GlobalAveragePooling2D, ReLU, ZeroPadding2D,
 };

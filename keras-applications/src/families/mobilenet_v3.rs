@@ -1,5 +1,6 @@
 //! MobileNetV3: Howard et al., Searching for MobileNetV3, 2019.
 
+pub use crate::imagenet_utils::{decode_predictions, unchanged as preprocess_input};
 use keras_layers::layers::{
     Activation, Add, BatchNormalization, Conv2D, DepthwiseConv2D, Dropout, Flatten,
     GlobalAveragePooling2D, Multiply, ReLU, Rescaling, ZeroPadding2D,

@@ -30,7 +30,7 @@ macro_rules! family {
 
 pub mod convnext;
 pub mod densenet;
-mod efficientnet;
+pub mod efficientnet;
 mod inception;
 pub mod mobilenet;
 pub mod mobilenet_v2;
@@ -43,13 +43,13 @@ pub mod xception;
 
 pub use convnext::{ConvNeXtBase, ConvNeXtLarge, ConvNeXtSmall, ConvNeXtTiny, ConvNeXtXLarge};
 pub use densenet::{DenseNet121, DenseNet169, DenseNet201};
-pub use efficientnet::v1::{
-    self as efficientnet_v1, EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3,
-    EfficientNetB4, EfficientNetB5, EfficientNetB6, EfficientNetB7,
-};
 pub use efficientnet::v2::{
     self as efficientnet_v2, EfficientNetV2B0, EfficientNetV2B1, EfficientNetV2B2,
     EfficientNetV2B3, EfficientNetV2L, EfficientNetV2M, EfficientNetV2S,
+};
+pub use efficientnet::{
+    EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3, EfficientNetB4, EfficientNetB5,
+    EfficientNetB6, EfficientNetB7,
 };
 pub use inception::inception_resnet_v2::{self, InceptionResNetV2};
 pub use inception::inception_v3::{self, InceptionV3};
@@ -65,7 +65,7 @@ pub use xception::Xception;
 pub(crate) const TABLES: &[&[&crate::Architecture]] = &[
     convnext::TABLE,
     densenet::TABLE,
-    efficientnet_v1::TABLE,
+    efficientnet::TABLE,
     efficientnet_v2::TABLE,
     inception_resnet_v2::TABLE,
     inception_v3::TABLE,

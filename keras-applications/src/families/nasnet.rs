@@ -1,5 +1,6 @@
 //! NASNet: Zoph et al., Learning Transferable Architectures for Scalable Image Recognition, 2018.
 
+pub use crate::imagenet_utils::{centered as preprocess_input, decode_predictions};
 mod cells;
 
 use keras_layers::layers::{BatchNormalization, Conv2D, GlobalAveragePooling2D};

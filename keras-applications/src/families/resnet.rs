@@ -1,5 +1,6 @@
 //! ResNet: He et al., Deep Residual Learning for Image Recognition, 2015.
 
+pub use crate::imagenet_utils::{bgr as preprocess_input, decode_predictions};
 use keras_layers::layers::{Add, Conv2D, MaxPooling2D, ZeroPadding2D};
 use keras_layers::{LayerExt, Symbolic};
 use keras_tensor::Result;

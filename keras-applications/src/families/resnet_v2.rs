@@ -1,5 +1,6 @@
 //! ResNet V2: He et al., Identity Mappings in Deep Residual Networks, 2016.
 
+pub use crate::imagenet_utils::{centered as preprocess_input, decode_predictions};
 use keras_layers::layers::{Add, Conv2D, MaxPooling2D, ZeroPadding2D};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;

@@ -1,5 +1,6 @@
 //! VGG: Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, 2014.
 
+pub use crate::imagenet_utils::{bgr as preprocess_input, decode_predictions};
 use keras_layers::layers::{Conv2D, Dense, Flatten, MaxPooling2D};
 use keras_layers::{LayerExt, Symbolic};
 use keras_tensor::Result;

@@ -1,5 +1,6 @@
 //! Xception: Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, 2017.
 
+pub use crate::imagenet_utils::{centered as preprocess_input, decode_predictions};
 use keras_layers::layers::{Add, BatchNormalization, Conv2D, MaxPooling2D, SeparableConv2D};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;

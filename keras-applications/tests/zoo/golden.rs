@@ -89,8 +89,8 @@ fn check_output(
     ];
     for (got, expected) in pairs.chain(statistics) {
         let near = number(&golden["atol"]) + number(&golden["rtol"]) * expected.abs();
-        // Not `>`, because NaN is not near anything.
-        if !((got - expected).abs() <= near) {
+        let is_near = (got - expected).abs() <= near;
+        if !is_near {
             return Err(format!("output {got} is not {expected}"));
         }
     }

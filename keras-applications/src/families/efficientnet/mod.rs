@@ -1,7 +1,9 @@
 //! The networks of Tan and Le, whose width, depth and images grow together.
 
-pub mod v1;
+mod v1;
 pub mod v2;
+
+pub use v1::*;
 
 use keras_layers::initializers::VarianceScaling;
 use keras_layers::layers::{

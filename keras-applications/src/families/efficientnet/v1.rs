@@ -1,5 +1,6 @@
 //! EfficientNet: Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, 2019.
 
+pub use crate::imagenet_utils::{decode_predictions, unchanged as preprocess_input};
 use keras_layers::layers::{Conv2D, DepthwiseConv2D, Normalization, Rescaling, ZeroPadding2D};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;

@@ -1,5 +1,6 @@
 //! EfficientNetV2: Tan and Le, EfficientNetV2: Smaller Models and Faster Training, 2021.
 
+pub use crate::imagenet_utils::{decode_predictions, unchanged as preprocess_input};
 use keras_layers::layers::{DepthwiseConv2D, Normalization, Rescaling};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;

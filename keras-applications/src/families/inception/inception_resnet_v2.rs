@@ -1,6 +1,7 @@
 //! InceptionResNetV2: Szegedy et al., Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning,
 //! 2017.
 
+pub use crate::imagenet_utils::{centered as preprocess_input, decode_predictions};
 use keras_layers::layers::{BatchNormalization, Conv2D, CustomScaleLayer, GlobalAveragePooling2D};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;

@@ -1,5 +1,6 @@
 //! InceptionV3: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016.
 
+pub use crate::imagenet_utils::{centered as preprocess_input, decode_predictions};
 use keras_layers::layers::{Concatenate, GlobalAveragePooling2D};
 use keras_layers::{LayerExt, LayerRef, Symbolic};
 use keras_tensor::Result;
