@@ -8,7 +8,7 @@ use keras_tensor::{Error, Result};
 
 use crate::architecture::Architecture;
 use crate::input_shape::obtain;
-use crate::weights::Pretrained;
+use crate::weights::{Pretrained, Published};
 
 /// The arguments of a few architectures only, with what they begin as.
 #[derive(Clone, Debug)]
@@ -154,18 +154,37 @@ impl Application {
     /// # Errors
     /// Arguments that do not fit the architecture or each other; a file of weights that is missing or does not fit.
     pub fn build(&self) -> Result<Model> {
-        self.check()?;
-        let shape = obtain(self)?;
-        let input = match &self.input_tensor {
-            Some(tensor) => tensor.clone(),
-            None => Input::new(shape).symbolic(),
-        };
+        let input = self.input()?;
         let output = (self.architecture.body)(self, &input)?;
         let model = Model::named(&self.model_name(&input), sources(&input), &output)?;
         self.weights.load(&model, || {
             (self.architecture.published)(self, &input).and_then(|p| p.cached())
         })?;
         Ok(model)
+    }
+
+    /// Where the weights are published that were trained on ImageNet, for these arguments.
+    ///
+    /// ```
+    /// let published = keras_applications::VGG16::new().include_top(false).published()?;
+    /// assert_eq!(published.file, "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5");
+    /// # Ok::<(), keras_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Arguments that do not fit the architecture, or that no published weights fit.
+    pub fn published(&self) -> Result<Published> {
+        (self.architecture.published)(self, &self.input()?)
+    }
+
+    /// What the network begins with, after a look at all arguments.
+    fn input(&self) -> Result<Symbolic> {
+        self.check()?;
+        let shape = obtain(self)?;
+        Ok(match &self.input_tensor {
+            Some(tensor) => tensor.clone(),
+            None => Input::new(shape).symbolic(),
+        })
     }
 
     /// What the model is called.

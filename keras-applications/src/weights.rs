@@ -1,11 +1,13 @@
 //! Weights that somebody trained.
 
-use keras_datasets::keras_home;
 use keras_models::Model;
 use keras_tensor::{Error, Result};
 use std::path::{Path, PathBuf};
 
 use crate::Application;
+
+/// The folder of Keras's cache that weights lie in.
+const FOLDER: &str = "models";
 
 /// Where weights come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,12 +113,26 @@ impl Published {
         ))
     }
 
+    /// The path in Keras's cache, downloaded with the feature `download`.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be downloaded; the message says what to put where.
+    #[cfg(feature = "download")]
+    pub(crate) fn cached(&self) -> Result<PathBuf> {
+        let file = keras_datasets::GetFile::new(&self.file, &self.url).cache_subdir(FOLDER);
+        match self.hash {
+            Some(hash) => file.file_hash(hash).get(),
+            None => file.get(),
+        }
+    }
+
     /// The path in Keras's cache.
     ///
     /// # Errors
     /// It is not there; the message says what to put where.
+    #[cfg(not(feature = "download"))]
     pub(crate) fn cached(&self) -> Result<PathBuf> {
-        let path = keras_home().join("models").join(&self.file);
+        let path = keras_datasets::keras_home().join(FOLDER).join(&self.file);
         if path.is_file() {
             return Ok(path);
         }
@@ -127,7 +143,7 @@ impl Published {
         Err(Error::data(
             "weights \"imagenet\"",
             format!(
-                "{} is not there; download {}{hash} to that place, or ask for random ones with `weights(None)`",
+                "{} is not there; download {}{hash} to that place, build with the feature `download`, or ask for random ones with `weights(None)`",
                 path.display(),
                 self.url
             ),

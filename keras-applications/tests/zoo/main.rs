@@ -3,4 +3,5 @@
 mod arguments;
 mod formula;
 mod golden;
+mod pretrained;
 mod tutorial;

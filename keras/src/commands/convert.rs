@@ -19,7 +19,7 @@ pub(crate) struct Convert {
 
 impl Convert {
     pub(crate) fn run(self) -> Result<()> {
-        let to = holds("output", &self.output)?;
+        holds("output", &self.output)?;
         let model = match (&self.model, holds("input", &self.input)?) {
             (Some(structure), _) => {
                 let model = whole(structure)?;
@@ -33,11 +33,16 @@ impl Convert {
             }
             (None, _) => whole(&self.input)?,
         };
-        match to {
-            Holds::Model => save_model(&model, &self.output),
-            Holds::Weights => save_weights(&model, &self.output),
-            Holds::Config => save_config(&model, &self.output),
-        }
+        save(&model, &self.output)
+    }
+}
+
+/// Writes what a file of this name holds of a model.
+pub(super) fn save(model: &Model, path: &Path) -> Result<()> {
+    match holds("output", path)? {
+        Holds::Model => save_model(model, path),
+        Holds::Weights => save_weights(model, path),
+        Holds::Config => save_config(model, path),
     }
 }
 

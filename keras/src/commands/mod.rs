@@ -5,6 +5,7 @@ mod data;
 mod evaluate;
 mod fit;
 mod inspect;
+mod new;
 mod output;
 mod plot;
 mod predict;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Convert(convert::Convert),
     /// Draw a model's graph
     Plot(plot::Plot),
+    /// Write a new model of one of Keras's applications
+    New(new::New),
     /// Train a network on data that comes along (what `keras` does when it is told nothing)
     Train {
         #[command(subcommand)]
@@ -55,6 +58,7 @@ impl Command {
             Command::Fit(command) => command.run(),
             Command::Convert(command) => command.run(),
             Command::Plot(command) => command.run(),
+            Command::New(command) => command.run(),
             Command::Train { what } => train::run(what),
         }
     }

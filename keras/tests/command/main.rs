@@ -2,6 +2,7 @@
 
 mod convert;
 mod errors;
+mod new;
 mod plot;
 mod run;
 mod show;
