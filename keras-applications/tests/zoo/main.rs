@@ -4,4 +4,5 @@ mod arguments;
 mod formula;
 mod golden;
 mod pretrained;
+mod step;
 mod tutorial;

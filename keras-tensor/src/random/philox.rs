@@ -73,7 +73,7 @@ impl Philox {
     pub fn uniform_f64(&mut self, out: &mut [f64]) {
         for group in out.chunks_mut(2) {
             let b = self.next_block();
-            for (o, (low, high)) in group.iter_mut().zip([(b[0], b[1]), (b[2], b[3])]) {
+            for (o, (high, low)) in group.iter_mut().zip([(b[0], b[1]), (b[2], b[3])]) {
                 let mantissa = ((high & 0xf_ffff) as u64) << 32 | low as u64;
                 *o = f64::from_bits(1023 << 52 | mantissa) - 1.0;
             }
@@ -178,6 +178,15 @@ mod tests {
         for (got, wanted) in values.iter().zip([0.9271, -0.0980, 0.2457, -0.2631]) {
             assert!((got - wanted).abs() < 1e-4, "{values:?}");
         }
+    }
+
+    #[test]
+    fn doubles_are_those_of_tensorflow() {
+        // tensorflow 2.21: tf.random.stateless_uniform([3], [3, 0], dtype="float64")
+        let mut out = [0.0; 3];
+        Philox::from_seed(3, 0).uniform_f64(&mut out);
+        let expected = [0.5673030241194092, 0.2582023122181023, 0.4624937700459999];
+        assert_eq!(out, expected);
     }
 
     #[test]
