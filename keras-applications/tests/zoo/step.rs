@@ -55,7 +55,7 @@ fn check(name: &str) {
     let x = images(&[batch, size, size, 3], scales_itself(name));
     let x = ops::cast(x, DType::F64).unwrap();
     let y: Vec<i32> = (0..batch).map(|i| (i % classes) as i32).collect();
-    let logs = model.train_on_batch(&x, &Tensor::new(&y, [batch]).unwrap());
+    let logs = model.train_on_batch(&x, Tensor::new(&y, [batch]).unwrap());
     let (loss, expected_loss) = (
         logs.unwrap().get("loss").unwrap(),
         expected["loss"].as_f64().unwrap(),
