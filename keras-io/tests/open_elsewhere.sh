@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Opens in Keras 3.15, tf.keras 2.15, TensorFlow and ONNX Runtime what keras-io writes.
+# Opens in Keras 3.15, tf.keras 2.15, TensorFlow and ONNX Runtime what keras-io writes, and in Keras the applications.
 # usage: open_elsewhere.sh [--sample] [--envs FOLDER]
 #
 # Makes the Python environments where they are missing (by default in ~/.cache/keras-elsewhere; some minutes and gigabytes).
@@ -31,6 +31,10 @@ open_in() {
 install tf 'tensorflow-cpu==2.21.*' 'keras==3.15.1'
 open_in tf keras
 open_in tf tensorflow
+echo "== applications"
+networks=()
+[ ${#sample[@]} -gt 0 ] && networks=(MobileNet)
+"$envs/tf/bin/python" ../../keras-applications/tests/open_in_keras.py "${networks[@]}" 2>/dev/null
 [ ${#sample[@]} -gt 0 ] && exit
 install tf2 'tensorflow-cpu==2.15.1'
 open_in tf2 keras2
