@@ -2,6 +2,7 @@
 //!
 //! Prints a line of JSON for each time: seconds, the largest memory of the process so far in MB, and parameters.
 
+use keras_benches::peak_mb;
 use std::time::Instant;
 
 fn main() -> keras::Result<()> {
@@ -21,12 +22,4 @@ fn main() -> keras::Result<()> {
         );
     }
     Ok(())
-}
-
-/// What the system counts as the largest resident memory; 0 where it does not say.
-fn peak_mb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-    let kb = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kb.unwrap_or(0) / 1024
 }
