@@ -9,6 +9,8 @@ mod cache;
 mod dataset;
 #[cfg(feature = "download")]
 mod get_file;
+#[cfg(feature = "images")]
+mod image;
 pub mod mnist;
 pub mod npz;
 mod prefetch;
@@ -21,5 +23,10 @@ pub use cache::keras_home;
 pub use dataset::{Dataset, Iter};
 #[cfg(feature = "download")]
 pub use get_file::GetFile;
+#[cfg(feature = "images")]
+pub use image::{
+    ColorMode, ImageDatasetFromDirectory, Images, LabelMode, Labels, LoadImg, Subset, array_to_img,
+    img_to_array, save_img,
+};
 pub use shuffle::Order;
 pub use structure::{Each, Names, Structure};

@@ -80,6 +80,17 @@ impl Mersenne {
         y ^ (y >> 18)
     }
 
+    /// A number of 0 to `largest`, as numpy's old generator draws it.
+    fn up_to(&mut self, largest: u32) -> u32 {
+        let mask = u32::MAX >> largest.leading_zeros();
+        loop {
+            let candidate = self.next_word() & mask;
+            if candidate <= largest {
+                return candidate;
+            }
+        }
+    }
+
     /// `random.randint(1, 10**9)`, which is how Keras makes a default seed.
     pub(super) fn default_seed(&mut self) -> u32 {
         const BOUND: u32 = 1_000_000_000;
@@ -90,6 +101,25 @@ impl Mersenne {
             }
         }
     }
+}
+
+/// The order in which `numpy.random.RandomState(seed).shuffle` brings a list: the places of what was there before.
+///
+/// ```
+/// use keras_tensor::random::shuffled;
+/// assert_eq!(shuffled(1, 5), [2, 1, 4, 0, 3]);
+/// ```
+pub fn shuffled(seed: u32, count: usize) -> Vec<usize> {
+    let mut generator = Mersenne {
+        state: Box::new([0; N]),
+        next: N,
+    };
+    generator.fill(seed);
+    let mut order: Vec<usize> = (0..count).collect();
+    for i in (1..count).rev() {
+        order.swap(i, generator.up_to(i as u32) as usize);
+    }
+    order
 }
 
 #[cfg(test)]

@@ -6,5 +6,6 @@ mod philox;
 mod seed;
 
 pub use draw::{normal, randint, uniform};
+pub use mersenne::shuffled;
 pub use philox::Philox;
 pub use seed::{SeedGenerator, next_seed, set_seed};
