@@ -25,13 +25,7 @@ pub(super) fn fitted(
     let pixels = ops::expand_dims(ops::cast(pixels, DType::F32)?, 0)?;
     let resized = match ratio {
         Ratio::Stretched => ops::resize(pixels, size, interpolation),
-        Ratio::Cropped => {
-            let part = cropped([rows, columns], size);
-            let [top, left] = [(rows - part[0]) / 2, (columns - part[1]) / 2];
-            let pixels = ops::slice_axis(pixels, 1, top, part[0])?;
-            let pixels = ops::slice_axis(pixels, 2, left, part[1])?;
-            ops::resize(pixels, size, interpolation)
-        }
+        Ratio::Cropped => ops::resize(ops::crop_to_ratio(pixels, size)?, size, interpolation),
         Ratio::Padded => {
             let inner = within([rows, columns], size);
             let around = [0, 1].map(|i| {
@@ -44,16 +38,6 @@ pub(super) fn fitted(
         }
     };
     ops::squeeze(resized?, 0)
-}
-
-/// The largest part of a picture with the ratio of `size`.
-pub(super) fn cropped([rows, columns]: [usize; 2], size: [usize; 2]) -> [usize; 2] {
-    // In 32 bits, as TensorFlow does it.
-    let part = |other: usize, of: usize, to: usize| ((other * of) as f32 / to as f32) as usize;
-    [
-        part(columns, size[0], size[1]).min(rows).max(1),
-        part(rows, size[1], size[0]).min(columns).max(1),
-    ]
 }
 
 /// The largest size within `size` that has the ratio of a picture, and how far from the edge it begins.

@@ -36,7 +36,10 @@ pub use pooling::{
     GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D,
     MaxPooling1D, MaxPooling2D, MaxPooling3D,
 };
-pub use preprocessing::{Normalization, Numbers, Rescaling};
+pub use preprocessing::{
+    Bounds, CenterCrop, Normalization, Numbers, RandomFlip, RandomRotation, RandomTranslation,
+    RandomZoom, Rescaling, Resizing,
+};
 pub use regularization::{
     ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise,
     SpatialDropout1D, SpatialDropout2D, SpatialDropout3D,

@@ -81,6 +81,20 @@ const EXAMPLES: &[Example] = &[
     one("UpSampling2D", r#"{"size": [2, 3], "interpolation": "bicubic"}"#, &[&[2, 3, 4, 2]]),
     one("UpSampling3D", r#"{"size": [2, 1, 2]}"#, &[&[2, 2, 3, 2, 2]]),
 
+    one("CenterCrop", r#"{"height": 2, "width": 3}"#, &[&[2, 4, 5, 3]]),
+    one("Normalization", r#"{"axis": [1, -1]}"#, &[&[2, 4, 3]]),
+    one("Normalization", r#"{"mean": [1.0, 2.0, 3.0], "variance": [4.0, 5.0, 6.0], "invert": true}"#, &[&[2, 4, 3]]),
+    one("RandomFlip", r#"{"seed": 3}"#, &[&[3, 4, 5, 2]]),
+    one("RandomRotation", r#"{"factor": 0.3, "seed": 3}"#, &[&[3, 4, 5, 2]]),
+    one("RandomTranslation", r#"{"height_factor": 0.3, "width_factor": [0.1, 0.2], "data_format": "channels_first", "seed": 3}"#, &[&[3, 2, 4, 5]]),
+    one("RandomZoom", r#"{"height_factor": 0.3, "fill_mode": "constant", "fill_value": 2.0, "seed": 3}"#, &[&[4, 5, 2]]),
+    one("Rescaling", r#"{"scale": [0.5, 2.0, 3.0], "offset": 1.0}"#, &[&[2, 4, 3]]),
+    one("Resizing", r#"{"height": 3, "width": 7, "interpolation": "bicubic", "crop_to_aspect_ratio": true}"#, &[&[2, 4, 5, 3]]),
+
+    list("CustomScaleLayer", r#"{"scale": 0.3}"#, &[&[2, 3, 4], &[2, 3, 4]]),
+    one("LayerScale", r#"{"init_values": 0.5, "projection_dim": 3}"#, &[&[2, 4, 3]]),
+    one("StochasticDepth", r#"{"drop_path_rate": 0.0}"#, &[&[2, 4, 3]]),
+
     one("MaxPooling1D", r#"{"pool_size": 2, "padding": "same"}"#, &[&[2, 5, 3]]),
     one("GlobalMaxPooling1D", "{}", &[&[2, 5, 3]]),
     one("AdaptiveMaxPooling1D", r#"{"output_size": 2}"#, &[&[2, 5, 3]]),

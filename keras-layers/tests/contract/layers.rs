@@ -192,7 +192,8 @@ fn outputs_and_weights_have_the_dtypes_of_the_policy() {
                 assert_eq!(y.dtype(), inferred, "{}", example.class);
             }
             for w in layer.weights() {
-                assert_eq!(w.dtype(), policy.variable_dtype(), "{}", w.path());
+                let right = w.dtype() == policy.variable_dtype() || !w.dtype().is_float();
+                assert!(right, "{}: {}", w.path(), w.dtype());
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What real Keras computed, as scripts of `testdata/` wrote it: outputs, gradients, weights after training.
 
+mod image_layers;
 mod locally_connected;
 mod renorm;
 

@@ -19,7 +19,10 @@ pub use array::*;
 pub use attention::*;
 pub use conv::{Padding, conv, conv_transpose};
 pub use einsum::einsum;
-pub use image::{Interpolation, resize};
+pub use image::{
+    FillMode, Interpolation, affine_transform, crop_to_ratio, pad_to_ratio, resize,
+    resize_antialiased,
+};
 pub use linalg::*;
 pub use math::*;
 pub use nn::*;

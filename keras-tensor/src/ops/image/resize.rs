@@ -1,7 +1,8 @@
 //! Images in other sizes.
 
-use super::operand::floating;
-use super::{Operand, matmul, reshape_to, take};
+use super::super::operand::floating;
+use super::super::{Operand, matmul, reshape_to, take};
+use super::images;
 use crate::{Error, Result, Shape, Tensor};
 
 /// How values between pixels are found.
@@ -49,13 +50,15 @@ impl Interpolation {
     }
 
     /// How much a pixel counts at a distance.
-    fn weight(self, distance: f64) -> f64 {
-        let x = distance.abs();
+    fn weight(self, distance: f64, antialias: bool) -> f64 {
+        let mut x = distance.abs();
         match self {
             Interpolation::Nearest | Interpolation::Bilinear => (1.0 - x).max(0.0),
             Interpolation::Bicubic => {
-                // TensorFlow looks the cubic up in a table of 1024 steps.
-                let x = (x * 1024.0).round_ties_even() / 1024.0;
+                if !antialias {
+                    // TensorFlow looks the cubic up in a table of 1024 steps then.
+                    x = (x * 1024.0).round_ties_even() / 1024.0;
+                }
                 if x <= 1.0 {
                     (1.5 * x - 2.5) * x * x + 1.0
                 } else if x < 2.0 {
@@ -79,14 +82,20 @@ impl Interpolation {
     }
 
     /// How an axis of `new` pixels is made of one of `old`: `[new, old]`.
-    fn matrix(self, old: usize, new: usize) -> Vec<f64> {
+    fn matrix(self, old: usize, new: usize, antialias: bool) -> Vec<f64> {
+        // Against aliasing, a pixel of a smaller image looks at all that it covers.
+        let stretch = match antialias {
+            true => (old as f64 / new as f64).max(1.0),
+            false => 1.0,
+        };
+        let reach = self.reach() * stretch;
         let mut matrix = vec![0.0; new * old];
         for (at, row) in matrix.chunks_exact_mut(old.max(1)).enumerate() {
             let center = (at as f64 + 0.5) * old as f64 / new as f64;
-            let first = (center - self.reach() - 0.5).floor().max(0.0) as usize;
-            let last = ((center + self.reach() + 0.5).ceil() as usize).min(old);
+            let first = (center - reach - 0.5).floor().max(0.0) as usize;
+            let last = ((center + reach + 0.5).ceil() as usize).min(old);
             for (i, weight) in row.iter_mut().enumerate().take(last).skip(first) {
-                *weight = self.weight(i as f64 + 0.5 - center);
+                *weight = self.weight((i as f64 + 0.5 - center) / stretch, antialias);
             }
             // Pixels beyond the edge do not count.
             let sum: f64 = row.iter().sum();
@@ -113,17 +122,34 @@ impl Interpolation {
 /// # Errors
 /// No images, or a size of 0.
 pub fn resize(x: impl Operand, size: [usize; 2], interpolation: Interpolation) -> Result<Tensor> {
-    let x = x.tensor()?;
-    let shape: [usize; 4] = x.shape()[..].try_into().map_err(|_| {
-        let wanted = "images of shape [batch, rows, columns, channels]";
-        Error::shape("resize", &[x.shape()], wanted)
-    })?;
-    if size.contains(&0) || shape[1] == 0 || shape[2] == 0 {
+    resized(&*x.tensor()?, size, interpolation, false)
+}
+
+/// [`resize`] where each pixel of a smaller image looks at all pixels that it covers (`antialias`).
+///
+/// # Errors
+/// Those of [`resize`].
+pub fn resize_antialiased(
+    x: impl Operand,
+    size: [usize; 2],
+    interpolation: Interpolation,
+) -> Result<Tensor> {
+    resized(&*x.tensor()?, size, interpolation, true)
+}
+
+fn resized(
+    x: &Tensor,
+    size: [usize; 2],
+    interpolation: Interpolation,
+    antialias: bool,
+) -> Result<Tensor> {
+    let [batch, rows, columns, channels] = images(x, "resize")?;
+    if size.contains(&0) || rows == 0 || columns == 0 {
         let wanted = format!("pixels in it, and in the new size {size:?}");
         return Err(Error::shape("resize", &[x.shape()], wanted));
     }
     if interpolation == Interpolation::Nearest {
-        let mut x = x.into_owned();
+        let mut x = x.clone();
         for (axis, new) in [(1, size[0]), (2, size[1])] {
             let old = x.shape()[axis];
             let nearest = |i: usize| ((i as f64 + 0.5) * old as f64 / new as f64) as i32;
@@ -132,10 +158,9 @@ pub fn resize(x: impl Operand, size: [usize; 2], interpolation: Interpolation) -
         }
         return Ok(x);
     }
-    let x = floating(&*x)?;
-    let [batch, rows, columns, channels] = shape;
+    let x = floating(x)?;
     let along = |x: &Tensor, parts: usize, old: usize, new: usize, rest: usize| {
-        let matrix = interpolation.matrix(old, new);
+        let matrix = interpolation.matrix(old, new, antialias);
         let matrix = Tensor::from_f64(&matrix, Shape::from([new, old]), x.dtype())?;
         matmul(matrix, reshape_to(x, [parts, old, rest].into())?)
     };
