@@ -18,6 +18,7 @@ pub(crate) struct Options {
     pub(crate) dropout: f64,
     pub(crate) minimalistic: bool,
     pub(crate) include_preprocessing: bool,
+    pub(crate) v1_5: bool,
     /// The names of those that were given.
     given: Vec<&'static str>,
 }
@@ -68,6 +69,9 @@ options! {
     /// Whether the model scales pixels of 0 to 255 itself, where it can: MobileNetV3, EfficientNetV2, ConvNeXt; it does
     /// by default.
     include_preprocessing: bool;
+    /// Whether ResNet halves rows and columns in the convolutions of 3 by 3 (v1.5) and not in those of 1 by 1 before them
+    /// (the paper's, and Keras's); as the weights need it by default: true for torchvision's, otherwise false.
+    v1_5: bool;
 }
 
 impl Application {
@@ -89,6 +93,7 @@ impl Application {
                 dropout: architecture.dropout,
                 minimalistic: false,
                 include_preprocessing: true,
+                v1_5: false,
                 given: Vec::new(),
             },
         }
@@ -157,7 +162,7 @@ impl Application {
         let input = self.input()?;
         let output = (self.architecture.body)(self, &input)?;
         let model = Model::named(&self.model_name(&input), sources(&input), &output)?;
-        self.weights.load(&model, || {
+        self.weights.load(&model, self, || {
             (self.architecture.published)(self, &input).and_then(|p| p.cached())
         })?;
         Ok(model)
@@ -212,6 +217,14 @@ impl Application {
                 "a number above 0, because numbers of filters are multiplied by it",
             ));
         }
+        if self.is_torchvision() && self.architecture.torchvision.is_none() {
+            let wanted = "weights of Keras, because torchvision has other layers there";
+            return Err(self.wrong("weights", "a file of torchvision", wanted));
+        }
+        if self.is_imagenet() && self.options.v1_5 {
+            let wanted = "false, because Keras's weights were trained so; or other weights";
+            return Err(self.wrong("v1_5", true, wanted));
+        }
         if let Some(pooling) = &self.pooling
             && !["avg", "max"].contains(&pooling.as_str())
         {
@@ -238,6 +251,27 @@ impl Application {
     /// Whether the weights are those that were trained on ImageNet.
     pub(crate) fn is_imagenet(&self) -> bool {
         matches!(self.weights, Pretrained::ImageNet)
+    }
+
+    /// Whether the weights are torchvision's, and the layers are to compute as there.
+    pub(crate) fn is_torchvision(&self) -> bool {
+        matches!(self.weights, Pretrained::Torchvision(_))
+    }
+
+    /// Whether rows and columns are halved in convolutions of 3 by 3.
+    pub(crate) fn is_v1_5(&self) -> bool {
+        match self.options.given.contains(&"v1_5") {
+            true => self.options.v1_5,
+            false => self.is_torchvision(),
+        }
+    }
+
+    /// What batch normalization adds to the variance: torch's where the weights are from there.
+    pub(crate) fn epsilon(&self, keras: f64) -> f64 {
+        match self.is_torchvision() {
+            true => 1e-5,
+            false => keras,
+        }
     }
 
     /// The error for an argument of this architecture.

@@ -5,6 +5,7 @@ use keras_tensor::{Error, Result};
 
 use crate::Application;
 use crate::families;
+use crate::torchvision::Module;
 use crate::weights::Published;
 
 /// What is known of an architecture; [`Application::new`] takes one.
@@ -29,6 +30,8 @@ pub struct Architecture {
     pub(crate) body: fn(&Application, &Symbolic) -> Result<Symbolic>,
     /// Where the weights are that were trained on ImageNet.
     pub(crate) published: fn(&Application, &Symbolic) -> Result<Published>,
+    /// What torchvision calls its layers, where it has the architecture.
+    pub(crate) torchvision: Option<Module>,
 }
 
 /// What most architectures have.
@@ -49,6 +52,7 @@ pub(crate) const BASE: Architecture = Architecture {
             "None or a file: none are published",
         ))
     },
+    torchvision: None,
 };
 
 impl std::fmt::Debug for Architecture {

@@ -17,6 +17,7 @@ mod blocks;
 mod families;
 pub mod imagenet_utils;
 mod input_shape;
+mod torchvision;
 mod weights;
 
 pub use application::Application;

@@ -4,7 +4,7 @@ use keras_models::Model;
 use keras_tensor::{Error, Result};
 use std::path::{Path, PathBuf};
 
-use crate::Application;
+use crate::{Application, torchvision};
 
 /// The folder of Keras's cache that weights lie in.
 const FOLDER: &str = "models";
@@ -16,8 +16,10 @@ pub enum Pretrained {
     None,
     /// From Keras's cache of what was trained on ImageNet.
     ImageNet,
-    /// From a file.
+    /// From a file of Keras.
     File(PathBuf),
+    /// From a safetensors file of torchvision's model of that name.
+    Torchvision(PathBuf),
 }
 
 impl From<Option<&str>> for Pretrained {
@@ -49,17 +51,40 @@ impl From<PathBuf> for Pretrained {
 }
 
 impl Pretrained {
+    /// A safetensors file of the state dict of torchvision's model of the same name: ResNet, VGG, DenseNet, MobileNetV2.
+    ///
+    /// The model is built to compute what torch computes: its epsilon and padding, no biases beside batch
+    /// normalization, and the strides of ResNet v1.5 unless [`Application::v1_5`] says otherwise. Images are to be scaled
+    /// as in [`crate::imagenet_utils::normalized`].
+    ///
+    /// ```no_run
+    /// use keras_applications::{Pretrained, ResNet50};
+    /// let weights = Pretrained::torchvision("resnet50.safetensors");
+    /// let model = ResNet50::new().weights(weights).build()?;
+    /// # Ok::<(), keras_tensor::Error>(())
+    /// ```
+    pub fn torchvision(path: impl Into<PathBuf>) -> Self {
+        Pretrained::Torchvision(path.into())
+    }
+
     /// Reads the weights into the model; `cached` tells where those of ImageNet lie.
     pub(crate) fn load(
         &self,
         model: &Model,
+        application: &Application,
         cached: impl FnOnce() -> Result<PathBuf>,
     ) -> Result<()> {
         match self {
             Pretrained::None => Ok(()),
             Pretrained::ImageNet => read(model, &cached()?),
             Pretrained::File(path) if path.exists() => read(model, path),
-            Pretrained::File(path) => Err(Error::argument(
+            Pretrained::Torchvision(path) if path.exists() => {
+                match application.architecture.torchvision {
+                    Some(module) => torchvision::load(model, path, module, application.include_top),
+                    None => Ok(()),
+                }
+            }
+            Pretrained::File(path) | Pretrained::Torchvision(path) => Err(Error::argument(
                 "weights",
                 path.display(),
                 "None (random), \"imagenet\", or the path of a file that is there",

@@ -19,6 +19,7 @@ family! {
         takes: &["alpha"],
         body: network,
         published: |a, _| published(a),
+        torchvision: Some(module),
     }
 }
 
@@ -36,6 +37,40 @@ fn published(a: &Application) -> Result<Published> {
     ))
 }
 
+/// What torchvision calls a layer.
+fn module(layer: &str) -> Option<String> {
+    let one = match layer {
+        "Conv1" => "features.0.0",
+        "bn_Conv1" => "features.0.1",
+        "Conv_1" => "features.18.0",
+        "Conv_1_bn" => "features.18.1",
+        "predictions" => "classifier.1",
+        _ => "",
+    };
+    if !one.is_empty() {
+        return Some(one.to_string());
+    }
+    // The first block does not expand, so that its parts have smaller numbers.
+    let (block, part) = match layer.strip_prefix("expanded_conv_") {
+        Some(part) => (0, part),
+        None => layer
+            .strip_prefix("block_")?
+            .split_once('_')
+            .and_then(|(block, part)| Some((block.parse::<usize>().ok()?, part)))?,
+    };
+    let before = usize::from(block > 0);
+    let part = match part {
+        "expand" => "0.0".to_string(),
+        "expand_BN" => "0.1".to_string(),
+        "depthwise" => format!("{before}.0"),
+        "depthwise_BN" => format!("{before}.1"),
+        "project" => format!("{}", before + 1),
+        "project_BN" => format!("{}", before + 2),
+        _ => return None,
+    };
+    Some(format!("features.{}.conv.{part}", block + 1))
+}
+
 /// Filters, strides and expansions of the blocks, and how many there are of each; only the first has the stride.
 const STAGES: [(usize, usize, usize, usize); 7] = [
     (16, 1, 1, 1),
@@ -49,25 +84,30 @@ const STAGES: [(usize, usize, usize, usize); 7] = [
 
 fn network(a: &Application, x: &Symbolic) -> Result<Symbolic> {
     let alpha = a.options.alpha;
+    // torch pads before and after.
+    let (x, padding) = match a.is_torchvision() {
+        true => (ZeroPadding2D::new(1).name("Conv1_pad").on(x)?, "valid"),
+        false => (x.clone(), "same"),
+    };
     let conv = Conv2D::new(divisible(32.0 * alpha), 3)
         .strides(2)
-        .padding("same");
-    let x = conv.use_bias(false).name("Conv1").on(x)?;
-    let x = normalized(&x, "bn_Conv1")?;
+        .padding(padding);
+    let x = conv.use_bias(false).name("Conv1").on(&x)?;
+    let x = normalized(a, &x, "bn_Conv1")?;
     let mut x = limited(&x, "Conv1_relu")?;
     let mut block = 0;
     for (filters, stride, expansion, depth) in STAGES {
         for i in 0..depth {
             let filters = divisible((filters as f64 * alpha).floor());
             let stride = if i == 0 { stride } else { 1 };
-            x = inverted_residual(&x, filters, stride, expansion, block)?;
+            x = inverted_residual(a, &x, filters, stride, expansion, block)?;
             block += 1;
         }
     }
     // Networks narrower than the paper's still end as wide.
     let last = divisible(1280.0 * alpha.max(1.0));
     let x = Conv2D::new(last, 1).use_bias(false).name("Conv_1").on(&x)?;
-    let x = normalized(&x, "Conv_1_bn")?;
+    let x = normalized(a, &x, "Conv_1_bn")?;
     let x = limited(&x, "out_relu")?;
     if !a.include_top {
         return a.pooled(&x, [Auto, Auto]);
@@ -76,8 +116,9 @@ fn network(a: &Application, x: &Symbolic) -> Result<Symbolic> {
     a.predictions(&x, "predictions")
 }
 
-fn normalized(x: &Symbolic, name: &str) -> Result<Symbolic> {
-    BatchNormalization::new().momentum(0.999).name(name).on(x)
+fn normalized(a: &Application, x: &Symbolic, name: &str) -> Result<Symbolic> {
+    let normalization = BatchNormalization::new().momentum(0.999);
+    normalization.epsilon(a.epsilon(1e-3)).name(name).on(x)
 }
 
 fn limited(x: &Symbolic, name: &str) -> Result<Symbolic> {
@@ -86,6 +127,7 @@ fn limited(x: &Symbolic, name: &str) -> Result<Symbolic> {
 
 /// More channels, each convolved, and fewer again; beside the input where shapes are equal.
 fn inverted_residual(
+    a: &Application,
     input: &Symbolic,
     filters: usize,
     stride: usize,
@@ -101,11 +143,15 @@ fn inverted_residual(
     let mut x = input.clone();
     if block > 0 {
         x = conv(expansion * channels).name(&named("expand")).on(&x)?;
-        x = normalized(&x, &named("expand_BN"))?;
+        x = normalized(a, &x, &named("expand_BN"))?;
         x = limited(&x, &named("expand_relu"))?;
     }
     if stride == 2 {
-        let pad = ZeroPadding2D::new(correct_pad(&x, 3));
+        let sides = match a.is_torchvision() {
+            true => [(1, 1); 2],
+            false => correct_pad(&x, 3),
+        };
+        let pad = ZeroPadding2D::new(sides);
         x = pad.name(&named("pad")).on(&x)?;
     }
     let padding = if stride == 1 { "same" } else { "valid" };
@@ -114,10 +160,10 @@ fn inverted_residual(
         .padding(padding)
         .use_bias(false);
     let x = each.name(&named("depthwise")).on(&x)?;
-    let x = normalized(&x, &named("depthwise_BN"))?;
+    let x = normalized(a, &x, &named("depthwise_BN"))?;
     let x = limited(&x, &named("depthwise_relu"))?;
     let x = conv(filters).name(&named("project")).on(&x)?;
-    let x = normalized(&x, &named("project_BN"))?;
+    let x = normalized(a, &x, &named("project_BN"))?;
     if channels != filters || stride != 1 {
         return Ok(x);
     }

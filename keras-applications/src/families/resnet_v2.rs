@@ -28,7 +28,7 @@ family! {
 }
 
 fn network(a: &Application, x: &Symbolic, depths: [usize; 4]) -> Result<Symbolic> {
-    let mut x = stem_pool(&stem(x)?)?;
+    let mut x = stem_pool(&stem(a, x)?)?;
     for (stage, depth) in depths.into_iter().enumerate() {
         for block in 0..depth {
             let stride = if stage < 3 && block == depth - 1 {

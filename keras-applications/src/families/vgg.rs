@@ -13,12 +13,32 @@ family! {
     VGG16 {
         body: |a, x| network(a, x, [2, 2, 3, 3, 3]),
         published: |a, _| Published::kernels(a, "vgg16", ["6d6bbae143d832006294945121d1f1fc", "64373286793e3c8b2b4e3219cbf3544b"]),
+        torchvision: Some(|layer| module(layer, [2, 2, 3, 3, 3])),
     }
     /// VGG of 19 layers.
     VGG19 {
         body: |a, x| network(a, x, [2, 2, 4, 4, 4]),
         published: |a, _| Published::kernels(a, "vgg19", ["253f8cb515780f3b799900260a226db6", "cbe5617147190e668d6c5d5026f83318"]),
+        torchvision: Some(|layer| module(layer, [2, 2, 4, 4, 4])),
     }
+}
+
+/// torchvision counts convolutions, activations and poolings through.
+fn module(layer: &str, depths: [usize; 5]) -> Option<String> {
+    if let Some(at) = ["fc1", "fc2", "predictions"]
+        .iter()
+        .position(|l| *l == layer)
+    {
+        return Some(format!("classifier.{}", 3 * at));
+    }
+    let (block, conv) = layer.strip_prefix("block")?.split_once("_conv")?;
+    let (block, conv): (usize, usize) = (block.parse().ok()?, conv.parse().ok()?);
+    let before: usize = depths
+        .iter()
+        .take(block - 1)
+        .map(|depth| 2 * depth + 1)
+        .sum();
+    Some(format!("features.{}", before + 2 * (conv - 1)))
 }
 
 fn network(a: &Application, x: &Symbolic, depths: [usize; 5]) -> Result<Symbolic> {

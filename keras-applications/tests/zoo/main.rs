@@ -5,4 +5,5 @@ mod formula;
 mod golden;
 mod pretrained;
 mod step;
+mod torchvision;
 mod tutorial;
