@@ -54,7 +54,7 @@ fn main() -> keras::Result<()> {
 fn grad_cam(model: &Model, image: &Tensor) -> keras::Result<(usize, Tensor)> {
     let tape = GradientTape::new();
     tape.watch(image);
-    let outputs = model.call_many(&image.clone().into(), &Call::inference())?;
+    let outputs = model.call_many(&image.clone(), &Call::inference())?;
     let (maps, logits) = (&outputs[0], &outputs[1]);
     let class = ops::argmax(logits, -1)?.item()? as usize;
     let score = ops::slice_axis(logits, 1, class, 1)?;

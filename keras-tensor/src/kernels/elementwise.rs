@@ -3,6 +3,7 @@
 use num_traits::Float;
 use smallvec::SmallVec;
 
+use super::repeat::{repeated, repeated_in_place, repetition};
 use super::shares::{SHARE, for_pairs, for_shares};
 use super::simd::{Loop, vectorized};
 use super::{elements, layout, with_any, with_float, with_number};
@@ -169,38 +170,6 @@ impl<T: Copy, F: Fn(T, T) -> T> Loop for ZipInPlace<'_, T, F> {
     }
 }
 
-/// `b` repeated: element `[o, m, i]` of `a` meets element `m` of `b`.
-struct Repeat<'a, T, U, F> {
-    a: &'a [T],
-    b: &'a [T],
-    inner: usize,
-    out: &'a mut [U],
-    f: F,
-}
-
-impl<T: Copy, U, F: Fn(T, T) -> U> Loop for Repeat<'_, T, U, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        if self.inner == 1 {
-            let rows = self.out.chunks_exact_mut(self.b.len());
-            for (out, a) in rows.zip(self.a.chunks_exact(self.b.len())) {
-                for ((o, &a), &b) in out.iter_mut().zip(a).zip(self.b) {
-                    *o = (self.f)(a, b);
-                }
-            }
-        } else {
-            let blocks = self.out.chunks_exact_mut(self.inner);
-            let b = self.b.iter().cycle();
-            for ((out, a), &b) in blocks.zip(self.a.chunks_exact(self.inner)).zip(b) {
-                for (o, &a) in out.iter_mut().zip(a) {
-                    *o = (self.f)(a, b);
-                }
-            }
-        }
-    }
-}
-
 fn map<T: Element, U: Element>(
     x: &Tensor,
     dtype: DType,
@@ -210,17 +179,6 @@ fn map<T: Element, U: Element>(
     Tensor::build(dtype, x.shape().clone(), |out| {
         for_pairs(out, x_, |out, x| vectorized(Map { x, out, f }));
     })
-}
-
-/// How a smaller operand is repeated to fill `shape`: `Some((outer, middle, inner))` where its elements are the middle.
-fn repetition(shape: &[usize], small: &[usize]) -> Option<usize> {
-    let missing = shape.len() - small.len();
-    let padded = |i: usize| if i < missing { 1 } else { small[i - missing] };
-    let first = (0..shape.len()).find(|&i| padded(i) != 1)?;
-    let last = (0..shape.len()).rfind(|&i| padded(i) != 1)?;
-    (first..=last)
-        .all(|i| padded(i) == shape[i])
-        .then(|| shape[last + 1..].iter().product())
 }
 
 fn zip<T: Element, U: Element>(
@@ -256,30 +214,14 @@ fn zip<T: Element, U: Element>(
         && let Some(inner) = repetition(&shape, b.shape())
     {
         let (a, b) = (a.raw::<T>(), b.raw::<T>());
-        return Tensor::build(dtype, shape, |out| {
-            vectorized(Repeat {
-                a,
-                b,
-                inner,
-                out,
-                f,
-            })
-        });
+        return Tensor::build(dtype, shape, |out| repeated(a, b, inner, out, f));
     }
     if b.size() == size
         && let Some(inner) = repetition(&shape, a.shape())
     {
         let (a, b) = (b.raw::<T>(), a.raw::<T>());
         let f = move |y, x| f(x, y);
-        return Tensor::build(dtype, shape, |out| {
-            vectorized(Repeat {
-                a,
-                b,
-                inner,
-                out,
-                f,
-            })
-        });
+        return Tensor::build(dtype, shape, |out| repeated(a, b, inner, out, f));
     }
     let a = layout::broadcast(a, shape.clone())?;
     let b = layout::broadcast(b, shape.clone())?;
@@ -383,50 +325,64 @@ pub(super) fn in_place(
             let (a_, b) = (elements::<T>(memory, size), other().raw::<T>());
             match a {
                 Fused::Linear => {}
-                Fused::Relu => vectorized(ZipInPlace { a: a_, b, f: relu_grad }),
-                Fused::Sigmoid => vectorized(ZipInPlace { a: a_, b, f: sigmoid_grad }),
-                Fused::Tanh => vectorized(ZipInPlace { a: a_, b, f: tanh_grad }),
+                Fused::Relu => Second::Each(b).over(a_, relu_grad),
+                Fused::Sigmoid => Second::Each(b).over(a_, sigmoid_grad),
+                Fused::Tanh => Second::Each(b).over(a_, tanh_grad),
             }
         }),
         Op::Binary(b) => with_number!(dtype, T => {
-            let other = other();
-            let whole;
-            let small = if other.size() == size || other.size() == 1 {
-                other
-            } else {
-                whole = layout::broadcast(other, shape.clone())?;
-                &whole
+            let (b_, whole) = (other(), elements::<T>(memory, size));
+            let broadcast;
+            let second = match repetition(shape, b_.shape()) {
+                _ if b_.size() == size => Second::Each(b_.raw::<T>()),
+                _ if b_.size() == 1 => Second::One(b_.raw::<T>()[0]),
+                Some(inner) => Second::Repeated(b_.raw::<T>(), inner),
+                None => {
+                    broadcast = layout::broadcast(b_, shape.clone())?;
+                    Second::Each(broadcast.raw::<T>())
+                }
             };
-            binary_in_place::<T>(*b, elements::<T>(memory, size), small.raw::<T>());
+            binary_in_place(*b, whole, &second);
         }),
         _ => unreachable!("only element-wise ops come here"),
     }
     Ok(())
 }
 
-fn binary_in_place<T: Number>(op: Binary, a: &mut [T], b: &[T]) {
-    fn over<T: Copy, F: Fn(T, T) -> T>(a: &mut [T], b: &[T], f: F) {
-        match b {
-            [y] if a.len() != 1 => {
-                let y = *y;
-                vectorized(MapInPlace {
-                    x: a,
-                    f: |x| f(x, y),
-                });
-            }
-            _ => vectorized(ZipInPlace { a, b, f }),
+/// The second operand of a function that writes over its first.
+enum Second<'a, T> {
+    Each(&'a [T]),
+    One(T),
+    /// As [`repetition`] tells.
+    Repeated(&'a [T], usize),
+}
+
+impl<T: Element> Second<'_, T> {
+    fn over(&self, a: &mut [T], f: impl Fn(T, T) -> T + Copy + Sync) {
+        match *self {
+            Second::Each(b) => for_shares(a, SHARE, &|start, a| {
+                let b = &b[start..start + a.len()];
+                vectorized(ZipInPlace { a, b, f });
+            }),
+            Second::One(y) => for_shares(a, SHARE, &|_, x| {
+                vectorized(MapInPlace { x, f: |x| f(x, y) });
+            }),
+            Second::Repeated(b, inner) => repeated_in_place(a, b, inner, f),
         }
     }
+}
+
+fn binary_in_place<T: Number>(op: Binary, a: &mut [T], b: &Second<T>) {
     match op {
-        Binary::Add => over(a, b, T::add),
-        Binary::Sub => over(a, b, T::sub),
-        Binary::Mul => over(a, b, T::mul),
-        Binary::Div => over(a, b, T::div),
-        Binary::Pow => over(a, b, T::pow),
-        Binary::Max => over(a, b, T::max),
-        Binary::Min => over(a, b, T::min),
-        Binary::Mod => over(a, b, T::rem),
-        Binary::FloorDiv => over(a, b, T::floor_div),
+        Binary::Add => b.over(a, T::add),
+        Binary::Sub => b.over(a, T::sub),
+        Binary::Mul => b.over(a, T::mul),
+        Binary::Div => b.over(a, T::div),
+        Binary::Pow => b.over(a, T::pow),
+        Binary::Max => b.over(a, T::max),
+        Binary::Min => b.over(a, T::min),
+        Binary::Mod => b.over(a, T::rem),
+        Binary::FloorDiv => b.over(a, T::floor_div),
         Binary::Equal
         | Binary::NotEqual
         | Binary::Less
@@ -439,7 +395,7 @@ fn binary_in_place<T: Number>(op: Binary, a: &mut [T], b: &[T]) {
             // Only bools come here: the result has the operands' dtype.
             let truth = |t: bool| if t { T::ONE } else { T::ZERO };
             let f = predicate::<T>(op);
-            over(a, b, move |x, y| truth(f(x, y)));
+            b.over(a, move |x, y| truth(f(x, y)));
         }
     }
 }

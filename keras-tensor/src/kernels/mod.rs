@@ -12,6 +12,7 @@ mod optimizer;
 mod random;
 mod recurrent;
 mod reduce;
+mod repeat;
 mod shares;
 mod simd;
 mod softmax;

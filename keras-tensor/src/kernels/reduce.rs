@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 use std::ops::Range;
 
 use super::elementwise::Number;
+use super::shares::{SHARE, for_shares};
 use super::simd::{Loop, vectorized};
 use super::{Lanes, layout, with_number};
 use crate::dtype::Element;
@@ -42,8 +43,21 @@ pub(super) fn sum<T: Number>(x: &[T]) -> T {
     if x.len() <= RUN {
         return vectorized(SumSlice(x));
     }
-    let middle = (x.len() / 2).next_multiple_of(RUN);
-    sum(&x[..middle]).add(sum(&x[middle..]))
+    let (left, right) = x.split_at((x.len() / 2).next_multiple_of(RUN));
+    let (left, right) = both(x.len(), || sum(left), || sum(right));
+    left.add(right)
+}
+
+/// The results of two halves of work on `size` elements, of two threads where it is large.
+fn both<R: Send>(
+    size: usize,
+    a: impl FnOnce() -> R + Send,
+    b: impl FnOnce() -> R + Send,
+) -> (R, R) {
+    match size > 2 * SHARE {
+        true => rayon::join(a, b),
+        false => (a(), b()),
+    }
 }
 
 /// Columns of rows `[rows, n]`, added row by row.
@@ -75,8 +89,11 @@ fn sum_columns<T: Number>(x: &[T], row: usize, columns: Range<usize>) -> [T; COL
         return vectorized(SumColumns { x, row, columns });
     }
     let (above, below) = x.split_at((rows / 2).next_multiple_of(ROWS) * row);
-    let mut sums = sum_columns(above, row, columns.clone());
-    let others = sum_columns(below, row, columns);
+    let (mut sums, others) = both(
+        rows * columns.len(),
+        || sum_columns(above, row, columns.clone()),
+        || sum_columns(below, row, columns.clone()),
+    );
     sums.iter_mut().zip(others).for_each(|(s, o)| *s = s.add(o));
     sums
 }
@@ -106,44 +123,75 @@ fn fold_axis<T: Number>(
     out: &mut [T],
     lanes: &Lanes,
     start: T,
-    f: impl Fn(T, T) -> T + Copy,
+    f: impl Fn(T, T) -> T + Copy + Sync,
 ) {
-    out.fill(start);
     if lanes.axis * lanes.inner == 0 {
-        return;
+        return out.fill(start);
     }
-    let blocks = x.chunks_exact(lanes.axis * lanes.inner);
-    if lanes.inner == 1 {
-        for (o, x) in out.iter_mut().zip(blocks) {
-            *o = x.iter().fold(start, |a, &v| f(a, v));
+    for_blocks(x, out, lanes, |x, out| {
+        out.fill(start);
+        match out {
+            [o] => *o = x.iter().fold(start, |a, &v| f(a, v)),
+            _ => vectorized(FoldRows { x, out, f }),
         }
-    } else {
-        for (out, x) in out.chunks_exact_mut(lanes.inner).zip(blocks) {
-            vectorized(FoldRows { x, out, f });
-        }
+    });
+}
+
+/// Calls `work` with each block `[n, inner]` of the input and its part `[inner]` of the output.
+fn for_blocks<T: Number>(
+    x: &[T],
+    out: &mut [T],
+    lanes: &Lanes,
+    work: impl Fn(&[T], &mut [T]) + Sync,
+) {
+    let block = lanes.axis * lanes.inner;
+    let blocks = (SHARE / block).max(1);
+    for_shares(out, blocks * lanes.inner, &|start, out| {
+        let x = &x[start * lanes.axis..];
+        let parts = out.chunks_exact_mut(lanes.inner);
+        parts
+            .zip(x.chunks_exact(block))
+            .for_each(|(out, x)| work(x, out));
+    });
+}
+
+/// The sums of the columns of rows `[rows, n]`.
+fn sum_rows<T: Number>(x: &[T], out: &mut [T]) {
+    let row = out.len();
+    let times = COLUMNS / row;
+    if times < 2 {
+        let share = match x.len() > 2 * SHARE {
+            true => COLUMNS,
+            false => row,
+        };
+        return for_shares(out, share, &|start, out| {
+            for (i, out) in out.chunks_mut(COLUMNS).enumerate() {
+                let first = start + i * COLUMNS;
+                let sums = sum_columns(x, row, first..first + out.len());
+                out.copy_from_slice(&sums[..out.len()]);
+            }
+        });
+    }
+    // Several short rows are one long one.
+    let long = times * row;
+    let (whole, rest) = x.split_at(x.len() / long * long);
+    let sums = match whole {
+        [] => [T::ZERO; COLUMNS],
+        _ => sum_columns(whole, long, 0..long),
+    };
+    out.fill(T::ZERO);
+    let rows = sums[..long].chunks_exact(row).chain(rest.chunks_exact(row));
+    for row in rows {
+        out.iter_mut().zip(row).for_each(|(o, &v)| *o = o.add(v));
     }
 }
 
 fn sum_axis<T: Number>(x: &[T], out: &mut [T], lanes: &Lanes) {
-    if lanes.inner != 1 && lanes.axis <= ROWS {
-        return fold_axis(x, out, lanes, T::ZERO, T::add);
-    }
-    if lanes.inner != 1 {
-        let blocks = x.chunks_exact((lanes.axis * lanes.inner).max(1));
-        for (out, x) in out.chunks_exact_mut(lanes.inner.max(1)).zip(blocks) {
-            for (i, out) in out.chunks_mut(COLUMNS).enumerate() {
-                let first = i * COLUMNS;
-                let sums = sum_columns(x, lanes.inner, first..first + out.len());
-                out.copy_from_slice(&sums[..out.len()]);
-            }
-        }
-        return;
-    }
-    out.fill(T::ZERO);
-    if lanes.axis > 0 {
-        for (o, x) in out.iter_mut().zip(x.chunks_exact(lanes.axis)) {
-            *o = sum(x);
-        }
+    match (lanes.axis * lanes.inner, lanes.inner) {
+        (0, _) => out.fill(T::ZERO),
+        (_, 1) => for_blocks(x, out, lanes, |x, out| out[0] = sum(x)),
+        _ if lanes.axis <= ROWS => fold_axis(x, out, lanes, T::ZERO, T::add),
+        _ => for_blocks(x, out, lanes, sum_rows),
     }
 }
 
