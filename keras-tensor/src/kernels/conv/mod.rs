@@ -1,6 +1,7 @@
 //! Convolution as a product: windows are laid side by side as rows of a matrix, so many at a time as fit a cache.
 
 mod depthwise;
+mod epilogue;
 mod geometry;
 mod pool;
 
