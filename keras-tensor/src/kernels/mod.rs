@@ -6,6 +6,7 @@
 
 mod conv;
 mod elementwise;
+mod gemm;
 mod layout;
 mod matmul;
 mod optimizer;
@@ -17,6 +18,7 @@ mod shares;
 mod simd;
 mod softmax;
 mod sort;
+pub mod threads;
 
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;

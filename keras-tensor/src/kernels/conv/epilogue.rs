@@ -25,6 +25,12 @@ impl<T> Epilogue<'_, T> {
         residual: None,
         activation: Fused::Linear,
     };
+
+    /// Whether sums stay as they are.
+    pub(in crate::kernels) fn is_nothing(&self) -> bool {
+        let parts = [self.scale, self.bias, self.residual];
+        parts.iter().all(Option::is_none) && self.activation == Fused::Linear
+    }
 }
 
 impl<T: Number + Float> Epilogue<'_, T> {

@@ -5,6 +5,7 @@ mod epilogue;
 mod geometry;
 mod pool;
 
+pub(super) use epilogue::Epilogue;
 use geometry::Geometry;
 pub(super) use pool::pool;
 
