@@ -1,9 +1,11 @@
 //! Convolution as a product: windows are laid side by side as rows of a matrix, so many at a time as fit a cache.
 
 mod depthwise;
+mod epilogue;
 mod geometry;
 mod pool;
 
+use epilogue::Epilogue;
 use geometry::Geometry;
 pub(super) use pool::pool;
 
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use super::shares::try_for_shares;
 use super::{elements, with_float};
 use crate::buffer::{Buffer, Held};
-use crate::op::{Conv, ConvPart};
+use crate::op::{Conv, ConvFused, ConvPart};
 use crate::{Element, Result, Shape, Tensor};
 
 /// Elements of the matrix of windows that are laid out at a time.
@@ -264,24 +266,54 @@ pub(super) fn conv(conv: &Conv, a: &Tensor, b: &Tensor, shape: Shape) -> Result<
     let dtype = a.dtype();
     with_float!(dtype, T => {
         let (a, b) = (a.raw::<T>(), b.raw::<T>());
+        Tensor::try_build(dtype, shape, |out: &mut [T]| compute(&work, conv.part, a, b, out))
+    })
+}
+
+/// A convolution, and what follows it.
+pub(super) fn conv_fused(fused: &ConvFused, inputs: &[&Tensor], shape: Shape) -> Result<Tensor> {
+    let given = fused.named(inputs.iter().copied());
+    let work = Work::new(&fused.conv, given.x.shape(), given.kernel.shape(), &shape);
+    let dtype = given.x.dtype();
+    with_float!(dtype, T => {
+        let epilogue = Epilogue {
+            scale: given.scale.map(|t| t.raw::<T>()),
+            bias: given.bias.map(|t| t.raw::<T>()),
+            residual: given.residual.map(|t| t.raw::<T>()),
+            activation: fused.activation,
+        };
+        let (x, kernel) = (given.x.raw::<T>(), given.kernel.raw::<T>());
         Tensor::try_build(dtype, shape, |out: &mut [T]| {
-            if a.is_empty() || b.is_empty() || out.is_empty() {
-                out.fill(0.0);
-                return Ok(());
-            }
-            if is_depthwise(&work) {
-                match conv.part {
-                    ConvPart::Output => depthwise::output(&work, a, b, out),
-                    ConvPart::Input => depthwise::input(&work, a, b, out),
-                    ConvPart::Kernel => depthwise::kernel_gradient(&work, a, b, out),
-                }
-                return Ok(());
-            }
-            match conv.part {
-                ConvPart::Output => work.output(a, b, out),
-                ConvPart::Input => work.input(a, b, out),
-                ConvPart::Kernel => work.kernel_gradient(a, b, out),
-            }
+            compute(&work, ConvPart::Output, x, kernel, out)?;
+            epilogue.finish(work.filters, out);
+            Ok(())
         })
     })
+}
+
+/// One part of a convolution from the two others.
+fn compute<T: Product + Element + Default>(
+    work: &Work,
+    part: ConvPart,
+    a: &[T],
+    b: &[T],
+    out: &mut [T],
+) -> Result<()> {
+    if a.is_empty() || b.is_empty() || out.is_empty() {
+        out.fill(T::ZERO);
+        return Ok(());
+    }
+    if is_depthwise(work) {
+        match part {
+            ConvPart::Output => depthwise::output(work, a, b, out),
+            ConvPart::Input => depthwise::input(work, a, b, out),
+            ConvPart::Kernel => depthwise::kernel_gradient(work, a, b, out),
+        }
+        return Ok(());
+    }
+    match part {
+        ConvPart::Output => work.output(a, b, out),
+        ConvPart::Input => work.input(a, b, out),
+        ConvPart::Kernel => work.kernel_gradient(a, b, out),
+    }
 }
