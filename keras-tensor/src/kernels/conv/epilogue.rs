@@ -26,6 +26,16 @@ impl<T> Epilogue<'_, T> {
         activation: Fused::Linear,
     };
 
+    /// What becomes of the channels from one on, counted from there.
+    pub(in crate::kernels) fn from(&self, channel: usize) -> Self {
+        Epilogue {
+            scale: self.scale.map(|s| &s[channel..]),
+            bias: self.bias.map(|b| &b[channel..]),
+            residual: self.residual.map(|r| &r[channel..]),
+            activation: self.activation,
+        }
+    }
+
     /// Whether sums stay as they are.
     pub(in crate::kernels) fn is_nothing(&self) -> bool {
         let parts = [self.scale, self.bias, self.residual];
@@ -57,6 +67,11 @@ impl<T: Number + Float> Epilogue<'_, T> {
             // Vectors of these, unlike calls of the functions below.
             Fused::Relu => {
                 return row.iter_mut().for_each(|y| *y = Number::max(*y, T::ZERO));
+            }
+            Fused::Relu6 => {
+                let six = T::from_f64(6.0);
+                let clip = |y: T| Number::min(Number::max(y, T::ZERO), six);
+                return row.iter_mut().for_each(|y| *y = clip(*y));
             }
             Fused::Sigmoid => sigmoid,
             Fused::Tanh => Float::tanh,

@@ -27,7 +27,7 @@ const MANY: usize = 128;
 /// Rows up to which a right factor that has its rows in memory is read from there.
 const FEW: usize = 16;
 /// Elements of a right factor up to which threads share one that is laid out whole.
-const WHOLE: usize = 1 << 22;
+const WHOLE: usize = 1 << 23;
 
 /// What is done with rows of a product once they are whole.
 pub(super) trait Finish<T>: Sync {
