@@ -153,7 +153,9 @@ pub(super) fn dense(
 ) -> Result<Tensor> {
     let (k, n) = (kernel.shape()[0], kernel.shape()[1]);
     with_float!(x.dtype(), T => {
-        let (x_, kernel) = (x.raw::<T>(), kernel.raw::<T>());
+        let (x_, right) = (x.raw::<T>(), View::new(kernel.raw::<T>(), n, false));
+        let rows = x.size() / k.max(1);
+        let kept = gemm::kept(kernel, &right, [rows, k, n]);
         let epilogue = Epilogue {
             bias: bias.map(|b| b.raw::<T>()),
             activation,
@@ -166,7 +168,7 @@ pub(super) fn dense(
             gemm::Product {
                 depth: k,
                 left: &View::new(x_, k, false),
-                right: Right::View(View::new(kernel, n, false)),
+                right: kept.as_ref().map_or(Right::View(right), |k| Right::Packed(k.as_slice())),
                 add: false,
                 finish: Some(&epilogue),
             }
