@@ -3,6 +3,7 @@
 mod depthwise;
 mod epilogue;
 mod geometry;
+mod lines;
 mod pool;
 mod windows;
 mod winograd;
@@ -345,22 +346,18 @@ fn compute<T: Float + Number + num_traits::Float>(
     if out.is_empty() {
         return Ok(());
     }
-    let is_output = part == ConvPart::Output;
     if a.is_empty() || b.is_empty() {
         out.fill(T::ZERO);
-        if is_output {
+        if part == ConvPart::Output {
             Finish::finish(epilogue, &mut Output::new(out, work.filters), 0, 0);
         }
         return Ok(());
     }
     if is_depthwise(work) {
         match part {
-            ConvPart::Output => depthwise::output(work, a, b, out),
+            ConvPart::Output => depthwise::output(work, a, b, epilogue, out),
             ConvPart::Input => depthwise::input(work, a, b, out),
-            ConvPart::Kernel => depthwise::kernel_gradient(work, a, b, out),
-        }
-        if is_output {
-            Finish::finish(epilogue, &mut Output::new(out, work.filters), 0, 0);
+            ConvPart::Kernel => return depthwise::kernel_gradient(work, a, b, out),
         }
         return Ok(());
     }
