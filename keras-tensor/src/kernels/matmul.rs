@@ -4,6 +4,7 @@ use num_traits::Float;
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 
+use super::elementary::Elementary;
 use super::elementwise::{Number, activate, repeated_strides};
 use super::{with_float, with_number};
 use crate::dtype::Element;
@@ -244,7 +245,7 @@ pub(super) fn dense(
     })
 }
 
-fn dense_rows<T: Product + Float>(
+fn dense_rows<T: Product + Float + Elementary>(
     activation: Fused,
     x: &[T],
     kernel: &[T],

@@ -61,10 +61,15 @@ pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
 
 /// Runs a loop in shares of at most two times [`SHARE`].
 pub(super) fn divided<L: Divide>(work: L) {
-    if work.len() <= 2 * SHARE {
+    divided_by(work, SHARE);
+}
+
+/// Runs a loop in shares of at most two times `share`.
+pub(super) fn divided_by<L: Divide>(work: L, share: usize) {
+    if work.len() <= 2 * share {
         return vectorized(work);
     }
-    let middle = (work.len() / 2).next_multiple_of(SHARE);
+    let middle = (work.len() / 2).next_multiple_of(share);
     let (left, right) = work.split_at(middle);
-    rayon::join(|| divided(left), || divided(right));
+    rayon::join(|| divided_by(left, share), || divided_by(right, share));
 }
