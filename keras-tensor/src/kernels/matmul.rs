@@ -4,6 +4,7 @@ use num_traits::Float;
 use smallvec::SmallVec;
 
 use super::conv::Epilogue;
+use super::elementary::Elementary;
 use super::elementwise::{Number, repeated_strides};
 use super::gemm::{self, Finish, Right};
 pub(super) use super::gemm::{Output, View};
@@ -177,7 +178,7 @@ pub(super) fn dense(
     })
 }
 
-impl<T: Number + Float> Finish<T> for Epilogue<'_, T> {
+impl<T: Number + Float + Elementary> Finish<T> for Epilogue<'_, T> {
     fn finish(&self, out: &mut Output<T>, row: usize, column: usize) {
         if self.is_nothing() {
             return;
@@ -198,7 +199,7 @@ struct FinishRows<'a, 'b, 'c, T> {
     column: usize,
 }
 
-impl<T: Number + Float> Loop for FinishRows<'_, '_, '_, T> {
+impl<T: Number + Float + Elementary> Loop for FinishRows<'_, '_, '_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {

@@ -19,7 +19,7 @@ use windows::{Transposed, Windows};
 use super::elementwise::Number;
 use super::gemm::{self, Finish, Float, Left, Output, Product, Right, View};
 use super::shares::{for_shares, try_for_shares};
-use super::{elements, with_float};
+use super::{Real, elements, with_float};
 use crate::buffer::{Buffer, Held};
 use crate::op::{Conv, ConvFused, ConvPart};
 use crate::{Element, Result, Shape, Tensor};
@@ -119,7 +119,7 @@ impl Work {
     }
 
     /// The convolution; `weight` is the tensor that the kernel belongs to, if it is one.
-    fn output<T: Float + Number + num_traits::Float>(
+    fn output<T: Real>(
         &self,
         x: &[T],
         kernel: &[T],
@@ -226,12 +226,7 @@ impl Work {
         });
     }
 
-    fn input<T: Float + Number + num_traits::Float>(
-        &self,
-        g: &[T],
-        kernel: &[T],
-        x: &mut [T],
-    ) -> Result<()> {
+    fn input<T: Real>(&self, g: &[T], kernel: &[T], x: &mut [T]) -> Result<()> {
         if self.is_plain() {
             Product {
                 depth: self.filters,
@@ -334,7 +329,7 @@ pub(super) fn conv_fused(fused: &ConvFused, inputs: &[&Tensor], shape: Shape) ->
 }
 
 /// One part of a convolution from the two others; the epilogue is that of the output.
-fn compute<T: Float + Number + num_traits::Float>(
+fn compute<T: Real>(
     work: &Work,
     part: ConvPart,
     first: &Tensor,

@@ -8,11 +8,10 @@ mod transforms;
 use std::array::from_fn;
 use std::sync::OnceLock;
 
-use super::super::elementwise::Number;
-use super::super::gemm::{self, Float, Output, Product, Right, View};
+use super::super::gemm::{self, Output, Product, Right, View};
 use super::super::shares::for_shares;
 use super::super::simd::{Loop, widest};
-use super::super::threads;
+use super::super::{Real, threads};
 use super::{Epilogue, Work, with_room};
 use crate::{Result, Tensor, observe};
 use transforms::{Four, LANES, Lanes, Transforms, Two};
@@ -61,7 +60,7 @@ fn is_on() -> bool {
 }
 
 /// The convolution, into `y`. The transformed kernel is kept with `tensor`, if it is a weight.
-pub(super) fn output<T: Float + Number + num_traits::Float>(
+pub(super) fn output<T: Real>(
     side: Side,
     work: &Work,
     x: &[T],
@@ -76,12 +75,7 @@ pub(super) fn output<T: Float + Number + num_traits::Float>(
     }
 }
 
-fn run<
-    T: Float + Number + num_traits::Float,
-    V: Transforms<N, M>,
-    const N: usize,
-    const M: usize,
->(
+fn run<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
     x: &[T],
     kernel: &[T],
@@ -103,12 +97,7 @@ fn run<
 }
 
 /// The kernel as `N * N` right factors `[channels, filters]`.
-fn transformed<
-    T: Float + num_traits::Float,
-    V: Transforms<N, M>,
-    const N: usize,
-    const M: usize,
->(
+fn transformed<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
     kernel: &[T],
     to: &mut [T],
@@ -162,12 +151,7 @@ impl<T: num_traits::Float, V: Transforms<N, M>, const N: usize, const M: usize> 
     }
 }
 
-fn squares<
-    T: Float + Number + num_traits::Float,
-    V: Transforms<N, M>,
-    const N: usize,
-    const M: usize,
->(
+fn squares<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
     x: &[T],
     factors: &[T],
@@ -213,7 +197,7 @@ struct Squares<'a, T> {
     x: &'a [T],
 }
 
-impl<T: Float + Number + num_traits::Float> Squares<'_, T> {
+impl<T: Real> Squares<'_, T> {
     fn compute<V: Transforms<N, M>, const N: usize, const M: usize>(
         &self,
         factors: &[T],
@@ -274,8 +258,8 @@ struct TransformInput<'a, T, V, const N: usize, const M: usize> {
     transforms: std::marker::PhantomData<V>,
 }
 
-impl<T: num_traits::Float + Number + Float, V: Transforms<N, M>, const N: usize, const M: usize>
-    Loop for TransformInput<'_, T, V, N, M>
+impl<T: Real, V: Transforms<N, M>, const N: usize, const M: usize> Loop
+    for TransformInput<'_, T, V, N, M>
 {
     type Output = ();
     #[inline(always)]
@@ -323,8 +307,8 @@ struct TransformProducts<'a, 'b, T, V, const N: usize, const M: usize> {
     transforms: std::marker::PhantomData<V>,
 }
 
-impl<T: num_traits::Float + Number + Float, V: Transforms<N, M>, const N: usize, const M: usize>
-    Loop for TransformProducts<'_, '_, T, V, N, M>
+impl<T: Real, V: Transforms<N, M>, const N: usize, const M: usize> Loop
+    for TransformProducts<'_, '_, T, V, N, M>
 {
     type Output = ();
     #[inline(always)]
