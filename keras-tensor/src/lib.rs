@@ -28,6 +28,7 @@ pub use dtype::DType;
 pub(crate) use dtype::Element;
 pub use error::{Error, Result};
 pub use id::Id;
+pub use kernels::threads;
 pub use op::{Distribution, Op, Outputs};
 pub use shape::Shape;
 pub use smallvec::{SmallVec, smallvec};

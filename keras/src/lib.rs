@@ -67,6 +67,7 @@ pub mod dtype_policies {
 /// Settings of a thread.
 pub mod config {
     pub use keras_layers::{dtype_policy, set_dtype_policy};
+    pub use keras_tensor::threads;
 }
 
 /// Helpers around data, names and pictures.

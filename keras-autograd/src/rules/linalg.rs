@@ -1,9 +1,10 @@
 //! Rules of products.
 
 use keras_tensor::op::{Fold, Fused, MatMul};
-use keras_tensor::{Op, Result, Shape, Tensor, apply_owned, ops, smallvec};
+use keras_tensor::{Result, Shape, Tensor, ops};
 
-use super::{Given, Grads};
+use super::{Given, Grads, before};
+use crate::tape::Record;
 
 pub(super) fn matmul(m: &MatMul, given: &Given) -> Result<Grads> {
     let (a, b, g) = (&given.inputs[0], &given.inputs[1], given.gradient);
@@ -32,22 +33,15 @@ pub(super) fn matmul(m: &MatMul, given: &Given) -> Result<Grads> {
     ]))
 }
 
-/// The rule of the fused layer; the outer gradient's memory becomes that of the activation's.
+/// The rule of the fused layer.
 pub(super) fn dense(
     activation: Fused,
-    inputs: &[Tensor],
-    outputs: &[Tensor],
+    record: &Record,
     gradient: Tensor,
     wanted: &[bool],
 ) -> Result<Grads> {
-    let (x, kernel) = (&inputs[0], &inputs[1]);
-    let g = match activation {
-        Fused::Linear => gradient,
-        _ => {
-            let op = Op::ActivationGrad(activation);
-            apply_owned(op, smallvec![gradient, outputs[0].clone()])?.remove(0)
-        }
-    };
+    let (x, kernel) = (&record.inputs[0], &record.inputs[1]);
+    let g = before(activation, gradient, &record.outputs[0])?;
     let g = rows(&g)?;
     let by_x = || {
         let flat = ops::matmul_transposed(&g, kernel, false, true)?;

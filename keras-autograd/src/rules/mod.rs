@@ -13,7 +13,7 @@ mod recurrent;
 mod reduce;
 
 use keras_tensor::op::Fused;
-use keras_tensor::{Error, Op, Result, SmallVec, Tensor};
+use keras_tensor::{Error, Op, Result, SmallVec, Tensor, apply_owned, smallvec};
 
 use crate::tape::Record;
 
@@ -63,6 +63,10 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::Softmax(_) => OUTPUT,
         Op::SoftmaxCrossEntropy | Op::MatMul(_) | Op::Conv(_) => reads(0b11, false),
         Op::Pool(p) => pool::needs(p.part, reads(1, false), NOTHING),
+        Op::ConvFused(f) => reads(
+            0b011 | (f.has_scale as u8) << 2,
+            f.activation != Fused::Linear,
+        ),
         Op::Dense(Fused::Linear) => reads(0b011, false),
         Op::Dense(_) => reads(0b011, true),
         // All but the sums.
@@ -95,13 +99,8 @@ pub(crate) fn gradient(
         wanted,
     };
     match &record.op {
-        Op::Dense(activation) => linalg::dense(
-            *activation,
-            &record.inputs,
-            &record.outputs,
-            gradient,
-            wanted,
-        ),
+        Op::Dense(activation) => linalg::dense(*activation, record, gradient, wanted),
+        Op::ConvFused(f) => conv::fused(f, record, gradient, wanted),
         Op::Unary(u) => elementwise::unary(*u, &given(&gradient)),
         Op::Binary(b) => elementwise::binary(*b, &given(&gradient)),
         Op::Clip(c) => elementwise::clip(c, &given(&gradient)),
@@ -140,6 +139,17 @@ pub(crate) fn gradient(
                 .into(),
         }),
         Op::Recurrent(_) | Op::Custom(_) => unreachable!("handled above"),
+    }
+}
+
+/// The gradient before a fused activation; the outer gradient's memory becomes its own.
+fn before(activation: Fused, gradient: Tensor, output: &Tensor) -> Result<Tensor> {
+    match activation {
+        Fused::Linear => Ok(gradient),
+        _ => {
+            let op = Op::ActivationGrad(activation);
+            Ok(apply_owned(op, smallvec![gradient, output.clone()])?.remove(0))
+        }
     }
 }
 

@@ -203,7 +203,7 @@ impl Step<'_> {
         match (self.r.cell, &self.before) {
             (RecurrentCell::Lstm, (_, Some(c_before))) => {
                 let (i, f, g, o) = (self.part(1)?, self.part(2)?, self.part(3)?, self.part(4)?);
-                let activated = activation(new, &self.part(0)?)?;
+                let activated = ops::activation(&self.part(0)?, new)?;
                 let of_activated = self.through(new, ops::multiply(dh, &o)?, &activated, None)?;
                 let dc = ops::add(&states[1], of_activated)?;
                 let of_gates = [
@@ -234,14 +234,5 @@ impl Step<'_> {
                 Ok((sums, vec![nothing()?]))
             }
         }
-    }
-}
-
-fn activation(function: Fused, x: &Tensor) -> Result<Tensor> {
-    match function {
-        Fused::Linear => Ok(x.clone()),
-        Fused::Relu => ops::relu(x),
-        Fused::Sigmoid => ops::sigmoid(x),
-        Fused::Tanh => ops::tanh(x),
     }
 }

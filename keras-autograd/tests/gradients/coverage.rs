@@ -90,6 +90,7 @@ covered!(other, OTHERS, Op, {
     Op::MatMul(_) => Some("matmul"),
     Op::Dense(_) => Some("dense"),
     Op::Conv(_) => Some("conv"),
+    Op::ConvFused(_) => Some("conv_fused"),
     Op::Pool(_) => Some("pool"),
     Op::Recurrent(_) => Some("recurrent"),
     Op::Custom(_) => Some("custom"),

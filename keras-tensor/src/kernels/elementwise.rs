@@ -326,6 +326,7 @@ pub(super) fn in_place(
             match a {
                 Fused::Linear => {}
                 Fused::Relu => Second::Each(b).over(a_, relu_grad),
+                Fused::Relu6 => Second::Each(b).over(a_, relu6_grad),
                 Fused::Sigmoid => Second::Each(b).over(a_, sigmoid_grad),
                 Fused::Tanh => Second::Each(b).over(a_, tanh_grad),
             }
@@ -467,7 +468,7 @@ impl Erf for f64 {
 }
 
 #[inline(always)]
-fn sigmoid<T: Float>(x: T) -> T {
+pub(super) fn sigmoid<T: Float>(x: T) -> T {
     T::one() / (T::one() + (-x).exp())
 }
 
@@ -538,6 +539,15 @@ fn relu_grad<T: Number>(g: T, y: T) -> T {
 }
 
 #[inline(always)]
+fn relu6_grad<T: Number>(g: T, y: T) -> T {
+    if y > T::ZERO && y < T::from_f64(6.0) {
+        g
+    } else {
+        T::ZERO
+    }
+}
+
+#[inline(always)]
 fn sigmoid_grad<T: Number>(g: T, y: T) -> T {
     g.mul(y.mul(T::ONE.sub(y)))
 }
@@ -553,6 +563,7 @@ pub(super) fn activation_grad(activation: Fused, g: &Tensor, y: &Tensor) -> Resu
     with_float!(dtype, T => match activation {
         Fused::Linear => Ok(g.viewed(shape)),
         Fused::Relu => zip(g, y, dtype, shape, relu_grad::<T>),
+        Fused::Relu6 => zip(g, y, dtype, shape, relu6_grad::<T>),
         Fused::Sigmoid => zip(g, y, dtype, shape, sigmoid_grad::<T>),
         Fused::Tanh => zip(g, y, dtype, shape, tanh_grad::<T>),
     })
@@ -565,6 +576,10 @@ pub(super) fn activate<T: Element + Number + Float>(activation: Fused, x: &mut [
         Fused::Relu => vectorized(MapInPlace {
             x,
             f: |v| Number::max(v, T::ZERO),
+        }),
+        Fused::Relu6 => vectorized(MapInPlace {
+            x,
+            f: |v| Number::min(Number::max(v, T::ZERO), T::from_f64(6.0)),
         }),
         Fused::Sigmoid => vectorized(MapInPlace { x, f: sigmoid }),
         Fused::Tanh => vectorized(MapInPlace { x, f: Float::tanh }),

@@ -6,6 +6,7 @@
 
 mod conv;
 mod elementwise;
+mod gemm;
 mod layout;
 mod matmul;
 mod optimizer;
@@ -17,6 +18,7 @@ mod shares;
 mod simd;
 mod softmax;
 mod sort;
+pub mod threads;
 
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
@@ -180,6 +182,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::MatMul(_)
         | Op::Dense(_)
         | Op::Conv(_)
+        | Op::ConvFused(_)
         | Op::Pool(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
@@ -326,6 +329,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
             matmul::dense(*activation, x(), inputs[1], inputs.get(2).copied(), shape)
         }
         Op::Conv(c) => conv::conv(c, x(), inputs[1], shape),
+        Op::ConvFused(f) => conv::conv_fused(f, inputs, shape),
         Op::Pool(p) => conv::pool(p, inputs, shape),
         Op::Recurrent(_) | Op::RecurrentGrad(_) | Op::Sgd(_) | Op::Adam(_) | Op::Custom(_) => {
             unreachable!("handled above")

@@ -252,6 +252,12 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
                 super::conv::infer(c, inputs[0], inputs[1])?,
             )
         }
+        Op::ConvFused(f) => {
+            count(f.inputs())?;
+            same_dtype(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            spec(inputs[0].dtype(), super::conv::infer_fused(f, inputs)?)
+        }
         Op::Pool(p) => {
             count(p.part.inputs())?;
             same_dtype(op.name(), inputs)?;

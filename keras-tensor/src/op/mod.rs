@@ -8,7 +8,7 @@ mod infer;
 mod pool;
 mod recurrent;
 
-pub use conv::{Conv, ConvPart, Spatial};
+pub use conv::{Conv, ConvFused, ConvFusedInputs, ConvPart, Spatial};
 pub use infer::{Spec, Specs, infer};
 pub use pool::{Pool, PoolPart};
 pub use recurrent::{
@@ -86,6 +86,8 @@ pub enum Op {
     Dense(Fused),
     /// Convolution, or its derivative by the input or by the kernel.
     Conv(Conv),
+    /// Convolution with what follows it: a scale, a bias, a sum with another tensor, an activation.
+    ConvFused(ConvFused),
     /// Pooling, or one of its reverses.
     Pool(Pool),
     /// A recurrent cell, step by step through a sequence.
@@ -283,6 +285,8 @@ pub enum Fused {
     Linear,
     /// `max(x, 0)`.
     Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
     /// `tanh(x)`.
@@ -426,6 +430,7 @@ impl Op {
             Op::MatMul(_) => "matmul",
             Op::Dense(_) => "dense",
             Op::Conv(c) => c.part.name(),
+            Op::ConvFused(_) => "conv_fused",
             Op::Pool(p) => p.part.name(),
             Op::Recurrent(_) => "recurrent",
             Op::RecurrentGrad(_) => "recurrent_gradient",
@@ -556,6 +561,17 @@ impl Binary {
             Xor => "logical_xor",
         }
     }
+}
+
+impl Fused {
+    /// Every activation, for tests that loop over them.
+    pub const ALL: [Fused; 5] = [
+        Fused::Linear,
+        Fused::Relu,
+        Fused::Relu6,
+        Fused::Sigmoid,
+        Fused::Tanh,
+    ];
 }
 
 impl Fold {

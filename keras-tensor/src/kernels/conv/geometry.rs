@@ -13,9 +13,10 @@ pub(super) struct Geometry {
     pub(super) places: [usize; 3],
     /// How many taps the window has.
     pub(super) taps: [usize; 3],
-    strides: [usize; 3],
-    dilation: [usize; 3],
-    before: [usize; 3],
+    pub(super) strides: [usize; 3],
+    pub(super) dilation: [usize; 3],
+    /// Places before the input that the window reaches.
+    pub(super) before: [usize; 3],
 }
 
 fn three(values: impl Iterator<Item = usize>, rest: usize) -> [usize; 3] {

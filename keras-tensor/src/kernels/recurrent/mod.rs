@@ -7,9 +7,10 @@ mod cells;
 use num_traits::Float;
 use smallvec::smallvec;
 
-use super::matmul::{Product, View, shared_product};
+use super::gemm::{self, Output, Right, View};
 use super::shares::for_shares;
 use super::with_float;
+use crate::kernels::elementwise::Number;
 use crate::op::{Outputs, Recurrent, RecurrentCell, RecurrentGrad, Specs};
 use crate::{Result, Tensor};
 use cells::{Backward, Cell, Forward};
@@ -104,7 +105,7 @@ struct Results<'a, T> {
     kept_gradient: Option<&'a [T]>,
 }
 
-impl<T: Product + Float> Steps<'_, T> {
+impl<T: Number + Float + gemm::Float> Steps<'_, T> {
     fn is_masked(&self, step: usize, row: usize) -> bool {
         self.mask.is_some_and(|m| m[step * self.batch + row] == 0)
     }
@@ -115,6 +116,11 @@ impl<T: Product + Float> Steps<'_, T> {
             true => self.batch,
             false => ROWS.min(self.batch),
         }
+    }
+
+    /// How many elements the sums have in a row.
+    fn gates(&self) -> usize {
+        self.op.cell.gates() * self.units
     }
 
     /// How many elements `c` has in a row.
@@ -145,17 +151,28 @@ impl<T: Product + Float> Steps<'_, T> {
             .zip(all_kept)
             .map(|(h, kept)| Ahead { h, kept })
             .collect();
+        let kernel = Factor::new(
+            View::new(self.kernel, self.gates(), false),
+            units,
+            self.gates(),
+        );
         for_shares(&mut blocks, 1, &|number, block| {
             for (i, block) in block.iter_mut().enumerate() {
-                self.forward_block((number + i) * self.rows(), sums, bias, block);
+                self.forward_block((number + i) * self.rows(), &kernel, (sums, bias), block);
             }
         });
     }
 
     /// Takes the rows from `first` on through all steps.
-    fn forward_block(&self, first: usize, sums: &[T], bias: Option<&[T]>, block: &mut Ahead<T>) {
+    fn forward_block(
+        &self,
+        first: usize,
+        kernel: &Factor<T>,
+        (sums, bias): (&[T], Option<&[T]>),
+        block: &mut Ahead<T>,
+    ) {
         let (units, of_c) = (self.units, self.of_c());
-        let (gates, parts) = (self.op.cell.gates() * units, self.op.cell.kept() * units);
+        let (gates, parts) = (self.gates(), self.op.cell.kept() * units);
         let rows = block.h.first().map_or(0, |h| h.len() / units);
         let mut products = vec![T::ZERO; rows * gates];
         for step in 0..block.h.len() {
@@ -176,11 +193,7 @@ impl<T: Product + Float> Steps<'_, T> {
                 None => &self.h[first * units..][..rows * units],
                 Some((h, _)) => &**h,
             };
-            let (a, b) = (
-                View::new(last, units, false),
-                View::new(self.kernel, gates, false),
-            );
-            shared_product((rows, units, gates), &mut products, a, b, true);
+            kernel.add_product(View::new(last, units, false), &mut products);
             for row in 0..rows {
                 let (h_before, c_before) = match done {
                     None => self.first(first + row),
@@ -225,7 +238,11 @@ impl<T: Product + Float> Steps<'_, T> {
             .zip(states)
             .map(|(sums, (dh, dc))| Back { sums, dh, dc })
             .collect();
-        let back = self.kernel_back();
+        let back = Factor::new(
+            View::new(self.kernel, self.gates(), true),
+            self.gates(),
+            units,
+        );
         for_shares(&mut blocks, 1, &|number, block| {
             for (i, block) in block.iter_mut().enumerate() {
                 self.backward_block((number + i) * self.rows(), &back, results, block);
@@ -234,22 +251,15 @@ impl<T: Product + Float> Steps<'_, T> {
         [dh, dc]
     }
 
-    /// The kernel transposed, so that products of a few rows read it in order.
-    fn kernel_back(&self) -> Vec<T> {
-        let columns = self.op.cell.gates() * self.units;
-        let mut back = vec![T::ZERO; self.kernel.len()];
-        for (r, row) in self.kernel.chunks_exact(columns).enumerate() {
-            for (c, &v) in row.iter().enumerate() {
-                back[c * self.units + r] = v;
-            }
-        }
-        back
-    }
-
-    fn backward_block(&self, first: usize, back: &[T], results: &Results<T>, block: &mut Back<T>) {
+    fn backward_block(
+        &self,
+        first: usize,
+        back: &Factor<T>,
+        results: &Results<T>,
+        block: &mut Back<T>,
+    ) {
         let (units, batch, of_c) = (self.units, self.batch, self.of_c());
-        let (gates, parts) = (self.op.cell.gates() * units, self.op.cell.kept() * units);
-        let width = self.op.cell.width() * units;
+        let (parts, width) = (self.op.cell.kept() * units, self.op.cell.width() * units);
         let (all_dh, all_dc) = (&mut *block.dh[0], &mut *block.dc[0]);
         let rows = all_dh.len() / units;
         let mut space = vec![T::ZERO; units];
@@ -287,12 +297,39 @@ impl<T: Product + Float> Steps<'_, T> {
                     space: &mut space,
                 });
             }
-            let (a, b) = (
-                View::new(&**sums, width, false),
-                View::new(back, units, false),
-            );
-            shared_product((rows, gates, units), all_dh, a, b, true);
+            back.add_product(View::new(sums, width, false), all_dh);
         }
+    }
+}
+
+/// The right factor of every step's product, laid out once.
+struct Factor<T> {
+    packed: Vec<T>,
+    depth: usize,
+    columns: usize,
+}
+
+impl<T: Number + gemm::Float> Factor<T> {
+    fn new(view: View<T>, depth: usize, columns: usize) -> Self {
+        let mut packed = vec![T::ZERO; gemm::packed_size::<T>(depth, columns)];
+        gemm::pack(&view, depth, columns, &mut packed);
+        Factor {
+            packed,
+            depth,
+            columns,
+        }
+    }
+
+    /// `out += left @ self`.
+    fn add_product(&self, left: View<T>, out: &mut [T]) {
+        gemm::Product {
+            depth: self.depth,
+            left: &left,
+            right: Right::Packed(&self.packed),
+            add: true,
+            finish: None,
+        }
+        .compute(Output::new(out, self.columns));
     }
 }
 
