@@ -91,15 +91,21 @@ pub(super) fn shared_product<T: Product>(
 pub(super) fn matmul(op: &MatMul, a: &Tensor, b: &Tensor, shape: Shape) -> Result<Tensor> {
     let (ra, rb) = (a.rank(), b.rank());
     let (a_columns, b_columns) = (a.shape()[ra - 1], b.shape()[rb - 1]);
-    let (m, n) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
+    let (mut m, n) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
     let k = if op.transpose_a {
         a.shape()[ra - 2]
     } else {
         a_columns
     };
-    let batch = Shape::from(&shape[..shape.rank() - 2]);
-    let a_steps = repeated_strides(&batch, &a.shape()[..ra - 2]);
-    let b_steps = repeated_strides(&batch, &b.shape()[..rb - 2]);
+    let mut batch = Shape::from(&shape[..shape.rank() - 2]);
+    let (mut a_batch, mut b_batch) = (&a.shape()[..ra - 2], &b.shape()[..rb - 2]);
+    // One matrix for a whole batch: the rows of the batch are those of one product.
+    if !op.transpose_a && b_batch.iter().all(|&n| n == 1) {
+        m *= batch.size();
+        (batch, a_batch, b_batch) = (Shape::scalar(), &[], &[]);
+    }
+    let a_steps = repeated_strides(&batch, a_batch);
+    let b_steps = repeated_strides(&batch, b_batch);
     with_number!(a.dtype(), T => {
         let (x, y) = (a.raw::<T>(), b.raw::<T>());
         let (a_size, b_size) = (m * k, k * n);
