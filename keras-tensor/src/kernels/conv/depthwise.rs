@@ -6,8 +6,7 @@ mod rows;
 
 pub(super) use kernel_gradient::kernel_gradient;
 
-use num_traits::Float;
-
+use super::super::Real;
 use super::super::elementwise::Number;
 use super::super::shares::for_shares;
 use super::super::simd::{Loop, widest};
@@ -39,7 +38,7 @@ struct Gather<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Number + Float> Loop for Gather<'_, T> {
+impl<T: Real> Loop for Gather<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(mut self) {
@@ -138,7 +137,7 @@ fn adjacent(t: &(usize, usize), u: &(usize, usize), v: &(usize, usize)) -> bool 
 }
 
 /// `epilogue(y)` of the convolution `y` of `x`.
-pub(super) fn output<T: Number + Float + Send + Sync>(
+pub(super) fn output<T: Real>(
     work: &Work,
     x: &[T],
     kernel: &[T],
@@ -167,12 +166,7 @@ pub(super) fn output<T: Number + Float + Send + Sync>(
 }
 
 /// The derivative by `x`.
-pub(super) fn input<T: Number + Float + Send + Sync>(
-    work: &Work,
-    g: &[T],
-    kernel: &[T],
-    x: &mut [T],
-) {
+pub(super) fn input<T: Real>(work: &Work, g: &[T], kernel: &[T], x: &mut [T]) {
     let lines = Lines::of_input(&work.geometry);
     gather(work, &lines, work.channels, x, &|start, out| {
         if work.multiplier() == 1 {

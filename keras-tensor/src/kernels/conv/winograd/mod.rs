@@ -343,3 +343,90 @@ impl<T: Real, V: Transforms<N, M>, const N: usize, const M: usize> Loop
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Geometry;
+    use super::*;
+    use crate::op::{Conv, ConvPart, Fused};
+    use crate::random::Philox;
+
+    fn noise(size: usize, seed: u64) -> Vec<f32> {
+        let mut values = vec![0.0; size];
+        Philox::from_seed(seed, 0).uniform_f64(&mut values);
+        values.iter().map(|v| (v * 2.0 - 1.0) as f32).collect()
+    }
+
+    /// The largest difference from sums in float64, where values are between -1 and 1.
+    fn error(side: Side, [batch, high, wide, channels, filters]: [usize; 5], before: usize) -> f64 {
+        let conv = Conv {
+            part: ConvPart::Output,
+            strides: [1, 1].into(),
+            padding: [(before, before); 2].into_iter().collect(),
+            dilation: [1, 1].into(),
+            groups: 1,
+            sizes: [].into(),
+        };
+        let places = [high + 2 * before - 2, wide + 2 * before - 2];
+        let work = Work {
+            geometry: Geometry::new(&conv, &[high, wide], &places, &[3, 3]),
+            batch,
+            groups: 1,
+            channels,
+            filters,
+        };
+        let x = noise(batch * high * wide * channels, 1);
+        let kernel = noise(9 * channels * filters, 2);
+        let bias = noise(filters, 3);
+        let size = batch * places[0] * places[1] * filters;
+        let residual = noise(size, 4);
+        let epilogue = Epilogue {
+            bias: Some(&bias),
+            residual: Some(&residual),
+            activation: Fused::Relu,
+            ..Epilogue::NOTHING
+        };
+        let mut y = vec![f32::NAN; size];
+        output(side, &work, &x, &kernel, None, &epilogue, &mut y).unwrap();
+        let mut worst = 0.0f64;
+        for (i, &found) in y.iter().enumerate() {
+            let (f, place) = (i % filters, i / filters);
+            let (b, a) = (place % places[1], place / places[1] % places[0]);
+            let sample = place / places[1] / places[0];
+            let mut sum = (bias[f] + residual[i]) as f64;
+            for tap in 0..9 {
+                let row = (a + tap / 3).checked_sub(before).filter(|&r| r < high);
+                let column = (b + tap % 3).checked_sub(before).filter(|&c| c < wide);
+                let Some((row, column)) = row.zip(column) else {
+                    continue;
+                };
+                for c in 0..channels {
+                    let at = ((sample * high + row) * wide + column) * channels + c;
+                    sum += x[at] as f64 * kernel[(tap * channels + c) * filters + f] as f64;
+                }
+            }
+            worst = worst.max((sum.max(0.0) - found as f64).abs());
+        }
+        worst
+    }
+
+    #[test]
+    fn squares_of_all_shapes() {
+        for shape in [
+            [1, 3, 3, 32, 32],
+            [2, 7, 9, 33, 40],
+            [1, 14, 14, 64, 32],
+            [3, 10, 5, 40, 50],
+            [1, 13, 30, 256, 32],
+        ] {
+            for before in [0, 1, 2] {
+                let (two, four) = (
+                    error(Side::Two, shape, before),
+                    error(Side::Four, shape, before),
+                );
+                assert!(two < 2e-5, "{shape:?}, {before} before: {two}");
+                assert!(four < 1e-4, "{shape:?}, {before} before: {four}");
+            }
+        }
+    }
+}
