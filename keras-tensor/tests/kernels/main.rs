@@ -4,6 +4,7 @@
 
 mod agreement;
 mod conv;
+mod depthwise;
 mod determinism;
 mod elementwise;
 mod errors;

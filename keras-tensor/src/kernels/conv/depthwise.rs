@@ -85,6 +85,9 @@ impl<T: Number + Float> Loop for Gather<'_, T> {
                         segment.sum::<LANES>(self.kernel, out);
                     }
                 }
+                if self.epilogue.is_nothing() {
+                    continue;
+                }
                 for (place, row) in out.chunks_exact_mut(n).enumerate() {
                     let at = line * of_line + place * n + first;
                     self.epilogue.finish(&mut row[part.clone()], at, first);
