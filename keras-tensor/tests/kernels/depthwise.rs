@@ -179,9 +179,9 @@ fn what_follows_is_applied_where_results_are_stored() {
         let plain = apply_one(Op::Conv(conv.clone()), &[&x, &kernel]).unwrap();
         let fused = ConvFused {
             conv,
-            scale: true,
-            bias: true,
-            residual: true,
+            has_scale: true,
+            has_bias: true,
+            has_residual: true,
             activation: Fused::Relu6,
         };
         let inputs = [&x, &kernel, &scale, &bias, &residual];
