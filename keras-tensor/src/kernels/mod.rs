@@ -18,6 +18,7 @@ mod shares;
 mod simd;
 mod softmax;
 mod sort;
+mod strided;
 pub mod threads;
 
 use smallvec::{SmallVec, smallvec};
