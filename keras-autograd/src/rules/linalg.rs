@@ -15,6 +15,12 @@ pub(super) fn matmul(m: &MatMul, given: &Given) -> Result<Grads> {
         (true, false) => product(b, g, false, true),
         (true, true) => product(b, g, true, true),
     };
+    // One matrix for a whole batch: its gradient is one product over all rows.
+    let is_shared = b.rank() == 2 && a.rank() > 2 && !m.transpose_a;
+    let (a, g) = match is_shared {
+        true => (&rows(a)?, &rows(g)?),
+        false => (a, g),
+    };
     let right = || match (m.transpose_a, m.transpose_b) {
         (false, false) => product(a, g, true, false),
         (true, false) => product(a, g, false, false),
@@ -36,11 +42,6 @@ pub(super) fn dense(
 ) -> Result<Grads> {
     let (x, kernel) = (&record.inputs[0], &record.inputs[1]);
     let g = before(activation, gradient, &record.outputs[0])?;
-    let rows = |t: &Tensor| {
-        let columns = t.shape()[t.rank() - 1];
-        let rows: usize = t.shape()[..t.rank() - 1].iter().product();
-        ops::reshape_to(t, [rows, columns].into())
-    };
     let g = rows(&g)?;
     let by_x = || {
         let flat = ops::matmul_transposed(&g, kernel, false, true)?;
@@ -56,4 +57,11 @@ pub(super) fn dense(
         gradients.push(bias.then(by_bias).transpose()?);
     }
     Ok(gradients)
+}
+
+/// All axes but the last as one: `[rows, columns]`.
+fn rows(t: &Tensor) -> Result<Tensor> {
+    let columns = t.shape()[t.rank() - 1];
+    let rows: usize = t.shape()[..t.rank() - 1].iter().product();
+    ops::reshape_to(t, [rows, columns].into())
 }

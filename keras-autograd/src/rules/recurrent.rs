@@ -41,11 +41,20 @@ pub(super) fn recurrent(
     };
     let wants = r.named(wanted.iter().copied());
     let kernel = || -> Result<Tensor> {
-        let first = ops::expand_dims(given.h, 0)?;
         let time = all_h.shape()[0];
-        let before = ops::concatenate(&[&first, &ops::slice_axis(all_h, 0, 0, time - 1)?], 0)?;
-        let rows = |t: &Tensor| ops::reshape(t, &[-1, t.shape()[2] as isize]);
-        ops::matmul(ops::transpose(rows(&before)?, None)?, rows(&of_state)?)
+        let rows = |t: &Tensor| ops::reshape(t, &[-1, t.shape()[t.rank() - 1] as isize]);
+        let product = |before: &Tensor, from: usize, count: usize| {
+            let gradient = ops::slice_axis(&of_state, 0, from, count)?;
+            ops::matmul_transposed(rows(before)?, rows(&gradient)?, true, false)
+        };
+        let first = product(given.h, 0, 1)?;
+        if time == 1 {
+            return Ok(first);
+        }
+        ops::add(
+            product(&ops::slice_axis(all_h, 0, 0, time - 1)?, 1, time - 1)?,
+            first,
+        )
     };
     let mut grads = Grads::new();
     grads.push(wants.sums.then_some(of_input));

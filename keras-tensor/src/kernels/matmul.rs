@@ -4,6 +4,7 @@ use num_traits::Float;
 use smallvec::SmallVec;
 
 use super::conv::Epilogue;
+use super::elementary::Elementary;
 use super::elementwise::{Number, repeated_strides};
 use super::gemm::{self, Finish, Right};
 pub(super) use super::gemm::{Output, View};
@@ -76,29 +77,24 @@ impl Product for u8 {
     }
 }
 
-/// One product into a whole matrix.
-pub(super) fn shared_product<T: Product>(
-    (_, k, n): (usize, usize, usize),
-    out: &mut [T],
-    a: View<T>,
-    b: View<T>,
-    add: bool,
-) {
-    T::product(k, Output::new(out, n), a, b, add);
-}
-
 pub(super) fn matmul(op: &MatMul, a: &Tensor, b: &Tensor, shape: Shape) -> Result<Tensor> {
     let (ra, rb) = (a.rank(), b.rank());
     let (a_columns, b_columns) = (a.shape()[ra - 1], b.shape()[rb - 1]);
-    let (m, n) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
+    let (mut m, n) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
     let k = if op.transpose_a {
         a.shape()[ra - 2]
     } else {
         a_columns
     };
-    let batch = Shape::from(&shape[..shape.rank() - 2]);
-    let a_steps = repeated_strides(&batch, &a.shape()[..ra - 2]);
-    let b_steps = repeated_strides(&batch, &b.shape()[..rb - 2]);
+    let mut batch = Shape::from(&shape[..shape.rank() - 2]);
+    let (mut a_batch, mut b_batch) = (&a.shape()[..ra - 2], &b.shape()[..rb - 2]);
+    // One matrix for a whole batch: the rows of the batch are those of one product.
+    if !op.transpose_a && b_batch.iter().all(|&n| n == 1) {
+        m *= batch.size();
+        (batch, a_batch, b_batch) = (Shape::scalar(), &[], &[]);
+    }
+    let a_steps = repeated_strides(&batch, a_batch);
+    let b_steps = repeated_strides(&batch, b_batch);
     with_number!(a.dtype(), T => {
         let (x, y) = (a.raw::<T>(), b.raw::<T>());
         let (a_size, b_size) = (m * k, k * n);
@@ -153,7 +149,9 @@ pub(super) fn dense(
 ) -> Result<Tensor> {
     let (k, n) = (kernel.shape()[0], kernel.shape()[1]);
     with_float!(x.dtype(), T => {
-        let (x_, kernel) = (x.raw::<T>(), kernel.raw::<T>());
+        let (x_, right) = (x.raw::<T>(), View::new(kernel.raw::<T>(), n, false));
+        let rows = x.size() / k.max(1);
+        let kept = gemm::kept(kernel, &right, [rows, k, n]);
         let epilogue = Epilogue {
             bias: bias.map(|b| b.raw::<T>()),
             activation,
@@ -166,7 +164,7 @@ pub(super) fn dense(
             gemm::Product {
                 depth: k,
                 left: &View::new(x_, k, false),
-                right: Right::View(View::new(kernel, n, false)),
+                right: kept.as_ref().map_or(Right::View(right), |k| Right::Packed(k.as_slice())),
                 add: false,
                 finish: Some(&epilogue),
             }
@@ -175,7 +173,7 @@ pub(super) fn dense(
     })
 }
 
-impl<T: Number + Float> Finish<T> for Epilogue<'_, T> {
+impl<T: Number + Float + Elementary> Finish<T> for Epilogue<'_, T> {
     fn finish(&self, out: &mut Output<T>, row: usize, column: usize) {
         if self.is_nothing() {
             return;
@@ -196,7 +194,7 @@ struct FinishRows<'a, 'b, 'c, T> {
     column: usize,
 }
 
-impl<T: Number + Float> Loop for FinishRows<'_, '_, '_, T> {
+impl<T: Number + Float + Elementary> Loop for FinishRows<'_, '_, '_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {

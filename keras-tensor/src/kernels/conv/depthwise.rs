@@ -206,7 +206,7 @@ fn add_product<T: Number, const LANES: usize>(sums: &mut [T; LANES], a: [T; LANE
 }
 
 /// `epilogue(y)` of the convolution `y` of `x`.
-pub(super) fn output<T: Number + Float + Send + Sync>(
+pub(super) fn output<T: Real>(
     work: &Work,
     x: &[T],
     kernel: &[T],
@@ -235,12 +235,7 @@ pub(super) fn output<T: Number + Float + Send + Sync>(
 }
 
 /// The derivative by `x`.
-pub(super) fn input<T: Number + Float + Send + Sync>(
-    work: &Work,
-    g: &[T],
-    kernel: &[T],
-    x: &mut [T],
-) {
+pub(super) fn input<T: Real>(work: &Work, g: &[T], kernel: &[T], x: &mut [T]) {
     let lines = Lines::of_input(&work.geometry);
     gather(work, &lines, work.channels, x, &|start, out| {
         if work.multiplier() == 1 {
