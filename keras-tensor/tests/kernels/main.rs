@@ -10,6 +10,7 @@ mod elementwise;
 mod errors;
 mod layout;
 mod networks;
+mod pool;
 mod products;
 mod reduce;
 

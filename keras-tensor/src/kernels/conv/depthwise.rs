@@ -5,9 +5,9 @@ mod rows;
 
 pub(super) use kernel_gradient::kernel_gradient;
 
-use num_traits::Float;
 use std::ops::Range;
 
+use super::super::Real;
 use super::super::elementwise::Number;
 use super::super::shares::for_shares;
 use super::super::simd::{Loop, widest};
@@ -56,7 +56,7 @@ struct Segment<'a, T> {
     channels: usize,
 }
 
-impl<T: Number + Float> Loop for Gather<'_, T> {
+impl<T: Real> Loop for Gather<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(mut self) {
