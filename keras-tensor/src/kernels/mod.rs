@@ -13,6 +13,7 @@ mod layout;
 mod matmul;
 mod normalize;
 mod optimizer;
+pub(crate) mod peak;
 mod random;
 mod recurrent;
 mod reduce;
