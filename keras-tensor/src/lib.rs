@@ -17,6 +17,7 @@ pub mod names;
 pub mod observe;
 pub mod op;
 pub mod ops;
+pub mod profile;
 pub mod random;
 pub mod registry;
 mod shape;

@@ -13,6 +13,7 @@ mod layout;
 mod matmul;
 mod normalize;
 mod optimizer;
+pub(crate) mod peak;
 mod random;
 mod recurrent;
 mod reduce;
@@ -21,6 +22,7 @@ mod shares;
 mod simd;
 mod softmax;
 mod sort;
+mod strided;
 pub mod threads;
 
 use smallvec::{SmallVec, smallvec};

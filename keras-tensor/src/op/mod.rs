@@ -4,12 +4,14 @@
 //! Whoever adds one is led by the compiler: every match over [`Op`] in this workspace names all variants.
 
 mod conv;
+mod cost;
 mod infer;
 mod normalize;
 mod pool;
 mod recurrent;
 
 pub use conv::{Conv, ConvFused, ConvFusedInputs, ConvPart, Spatial};
+pub use cost::Cost;
 pub use infer::{Spec, Specs, infer};
 pub use normalize::{Normalize, Over};
 pub use pool::{Pool, PoolPart};

@@ -4,11 +4,13 @@
 
 mod agreement;
 mod conv;
+mod depthwise;
 mod determinism;
 mod elementwise;
 mod errors;
 mod layout;
 mod networks;
+mod pool;
 mod products;
 mod reduce;
 

@@ -20,6 +20,11 @@ pub(super) struct Run {
 pub(super) type Taps = SmallVec<[(usize, usize); 9]>;
 
 impl Run {
+    /// Whether the taps of a place meet elements that lie side by side.
+    pub(super) fn is_dense(&self) -> bool {
+        self.taps.windows(2).all(|t| t[1].0 == t[0].0 + 1)
+    }
+
     /// Whether one more place with these taps belongs to the run.
     fn takes(&self, place: usize, taps: &Taps) -> bool {
         let moved = |&(from, tap): &(usize, usize)| (from + self.count * self.advance, tap);
@@ -113,6 +118,20 @@ impl<'a> Lines<'a> {
                 (from, a.1 * self.geometry.taps[1] + b.1)
             })
             .collect()
+    }
+
+    /// Where the first place of a run finds elements in some rows, and where the taps lie in a kernel that meet them, both
+    /// counted in elements, of rows of so many channels.
+    pub(super) fn window(&self, rows: &Taps, run: &Run, channels: usize) -> Taps {
+        let (width, of_row) = (self.from[2], self.geometry.taps[2]);
+        let mut all = Taps::new();
+        for row in rows {
+            for tap in &run.taps {
+                let (from, tap) = (row.0 * width + tap.0, row.1 * of_row + tap.1);
+                all.push((from * channels, tap * channels));
+            }
+        }
+        all
     }
 
     /// What a place reads along an axis.

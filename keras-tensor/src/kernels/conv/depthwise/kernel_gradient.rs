@@ -7,8 +7,7 @@ use super::super::super::elementwise::Number;
 use super::super::super::shares::for_shares;
 use super::super::super::simd::{Loop, widest};
 use super::super::lines::{Lines, Run};
-use super::products::{Channels, PLACES, add_products};
-use super::{Work, adjacent, rows};
+use super::{LANES, PLACES, Work, add_product, lanes, rows};
 use crate::Result;
 use crate::buffer::{Buffer, Held};
 use crate::dtype::Element;
@@ -31,22 +30,28 @@ impl<T: Number> Loop for Part<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(mut self) {
-        let of_line = self.lines.width() * self.channels;
-        let (of_sample, width) = self.lines.source();
+        let (lines, n) = (self.lines, self.channels);
+        let (of_line, of_sample) = (lines.width() * n, lines.source().0 * n);
         for line in self.rows.clone() {
-            let sample = line / self.lines.count();
-            let x = &self.x[sample * of_sample * self.channels..][..of_sample * self.channels];
+            let x = &self.x[line / lines.count() * of_sample..][..of_sample];
             let g = &self.g[line * of_line..][..of_line];
-            for (row, of_kernel) in self.lines.rows(line % self.lines.count()) {
-                for run in &self.lines.runs {
-                    let mut p = 0;
-                    while p + PLACES <= run.count {
-                        self.places::<PLACES>(run, p, x, row * width, g, of_kernel);
-                        p += PLACES;
-                    }
-                    while p < run.count {
-                        self.places::<1>(run, p, x, row * width, g, of_kernel);
-                        p += 1;
+            let rows = lines.rows(line % lines.count());
+            for run in &lines.runs {
+                let taps = &lines.window(&rows, run, n);
+                let is_three = run.taps.len() == 3 && run.is_dense();
+                for c in (0..n).step_by(LANES) {
+                    if c + LANES > n {
+                        for (c, &tap) in (c..n).flat_map(|c| taps.iter().map(move |t| (c, t))) {
+                            self.add::<1, 1>(run, &[tap], x, g, c);
+                        }
+                    } else if is_three && run.advance <= 2 {
+                        for taps in taps.as_chunks().0 {
+                            self.add::<LANES, 3>(run, taps, x, g, c);
+                        }
+                    } else {
+                        for &tap in taps {
+                            self.add::<LANES, 1>(run, &[tap], x, g, c);
+                        }
                     }
                 }
             }
@@ -55,58 +60,67 @@ impl<T: Number> Loop for Part<'_, T> {
 }
 
 impl<T: Number> Part<'_, T> {
-    /// Adds what some places of a row give, from the `p`-th of a run on, with one row of the kernel.
+    /// Adds what the places of a run give for some taps that read elements side by side.
     #[inline(always)]
-    fn places<const P: usize>(
+    fn add<const LANES: usize, const TAPS: usize>(
         &mut self,
         run: &Run,
-        p: usize,
+        taps: &[(usize, usize); TAPS],
         x: &[T],
-        row: usize,
         g: &[T],
-        of_kernel: usize,
+        c: usize,
     ) {
-        let channels = Channels {
-            all: self.channels,
-            first: 0,
-            count: self.channels,
-        };
-        let first = row + p * run.advance;
-        let kernel = of_kernel * self.lines.taps_of_row();
-        let place = run.first + p * run.step;
-        let mut taps = &run.taps[..];
-        while let [t, rest @ ..] = taps {
-            let column = first + t.0;
-            taps = match rest {
-                [u, v, rest @ ..] if P == PLACES && adjacent(t, u, v) && run.advance == 1 => {
-                    let to = channels.rows_mut(self.kernel, kernel + t.1, 1);
-                    let x = channels.rows(x, column, 1);
-                    let g = channels.rows(g, place, run.step);
-                    add_products::<T, 3, PLACES, 6, 1, 1>(to, x, g);
-                    rest
-                }
-                [u, v, rest @ ..] if P == PLACES && adjacent(t, u, v) && run.advance == 2 => {
-                    let to = channels.rows_mut(self.kernel, kernel + t.1, 1);
-                    let x = channels.rows(x, column, 1);
-                    let g = channels.rows(g, place, run.step);
-                    add_products::<T, 3, PLACES, 9, 1, 2>(to, x, g);
-                    rest
-                }
-                [u, v, rest @ ..] if P == 1 && adjacent(t, u, v) => {
-                    let to = channels.rows_mut(self.kernel, kernel + t.1, 1);
-                    let x = channels.rows(x, column, 1);
-                    let g = channels.rows(g, place, run.step);
-                    add_products::<T, 3, 1, 3, 1, 1>(to, x, g);
-                    rest
-                }
-                rest => {
-                    let to = channels.rows_mut(self.kernel, kernel + t.1, 1);
-                    let x = channels.rows(x, column, run.advance);
-                    let g = channels.rows(g, place, run.step);
-                    add_products::<T, 1, P, P, 1, 1>(to, x, g);
-                    rest
-                }
-            };
+        let n = self.channels;
+        let (x, g) = (&x[taps[0].0 + c..], &g[run.first * n + c..]);
+        let mut sums: [[T; LANES]; TAPS] =
+            std::array::from_fn(|tap| lanes(self.kernel, taps[tap].1 + c));
+        let mut p = 0;
+        while p + PLACES <= run.count {
+            match run.advance {
+                1 => add_places::<T, LANES, TAPS, PLACES, 1>(&mut sums, p, n, x, g),
+                2 => add_places::<T, LANES, TAPS, PLACES, 2>(&mut sums, p, n, x, g),
+                _ => break,
+            }
+            p += PLACES;
+        }
+        for p in p..run.count {
+            let g = lanes(g, p * n);
+            for (tap, sums) in sums.iter_mut().enumerate() {
+                add_product(sums, lanes(x, (p * run.advance + tap) * n), g);
+            }
+        }
+        for (sums, tap) in sums.iter().zip(taps) {
+            let to = tap.1 + c;
+            self.kernel[to..to + LANES].copy_from_slice(sums);
+        }
+    }
+}
+
+/// Adds what some places give, from the `p`-th on.
+#[inline(always)]
+fn add_places<
+    T: Number,
+    const LANES: usize,
+    const TAPS: usize,
+    const PLACES: usize,
+    const ADVANCE: usize,
+>(
+    sums: &mut [[T; LANES]; TAPS],
+    p: usize,
+    channels: usize,
+    x: &[T],
+    g: &[T],
+) {
+    let g: [[T; LANES]; PLACES] = std::array::from_fn(|i| lanes(g, (p + i) * channels));
+    for column in 0..(PLACES - 1) * ADVANCE + TAPS {
+        let x = lanes(x, (p * ADVANCE + column) * channels);
+        for (tap, sums) in sums.iter_mut().enumerate() {
+            if let Some(from) = column.checked_sub(tap)
+                && from % ADVANCE == 0
+                && from / ADVANCE < PLACES
+            {
+                add_product(sums, x, g[from / ADVANCE]);
+            }
         }
     }
 }
