@@ -3,6 +3,7 @@
 //! A rule goes from the gradients with regard to the outputs to those with regard to the inputs. The engine in the tape
 //! accumulates, sums broadcasts back to the input's shape, and skips what nobody wants.
 
+mod attention;
 mod conv;
 mod elementwise;
 mod layout;
@@ -71,7 +72,8 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::Dense(_) => reads(0b011, true),
         // All but the sums.
         Op::Recurrent(_) => reads(0b1111_1110, true),
-        Op::RecurrentGrad(_) | Op::Sgd(_) | Op::Adam(_) => NOTHING,
+        Op::Attention(_) => reads(0b1111, true),
+        Op::RecurrentGrad(_) | Op::AttentionGrad(_) | Op::Sgd(_) | Op::Adam(_) => NOTHING,
         Op::Custom(_) => reads(0xff, true),
     }
 }
@@ -133,7 +135,8 @@ pub(crate) fn gradient(
             op: record.op.name().into(),
             wanted: "updates of weights are not differentiated; end the tape before them".into(),
         }),
-        Op::RecurrentGrad(_) => Err(Error::NoGradient {
+        Op::Attention(a) => attention::attention(a, &given(&gradient)),
+        Op::RecurrentGrad(_) | Op::AttentionGrad(_) => Err(Error::NoGradient {
             op: record.op.name().into(),
             wanted: "make the outer tape before the inner one; this op runs where no tape listens"
                 .into(),

@@ -76,17 +76,6 @@ impl Product for u8 {
     }
 }
 
-/// One product into a whole matrix.
-pub(super) fn shared_product<T: Product>(
-    (_, k, n): (usize, usize, usize),
-    out: &mut [T],
-    a: View<T>,
-    b: View<T>,
-    add: bool,
-) {
-    T::product(k, Output::new(out, n), a, b, add);
-}
-
 pub(super) fn matmul(op: &MatMul, a: &Tensor, b: &Tensor, shape: Shape) -> Result<Tensor> {
     let (ra, rb) = (a.rank(), b.rank());
     let (a_columns, b_columns) = (a.shape()[ra - 1], b.shape()[rb - 1]);
