@@ -60,7 +60,11 @@ impl Observer for Inner {
                 .enumerate()
                 .map(|(i, t)| kept(t, needs.input(i)))
                 .collect(),
-            outputs: outputs.iter().map(|t| kept(t, needs.output)).collect(),
+            outputs: outputs
+                .iter()
+                .enumerate()
+                .map(|(i, t)| kept(t, needs.output(i)))
+                .collect(),
         });
     }
 }

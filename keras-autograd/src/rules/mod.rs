@@ -9,6 +9,7 @@ mod elementwise;
 mod layout;
 mod linalg;
 mod nn;
+mod normalize;
 mod pool;
 mod recurrent;
 mod reduce;
@@ -34,12 +35,16 @@ struct Given<'a> {
 /// Which values a rule reads; the tape keeps the others as shapes only.
 pub(crate) struct Needs {
     inputs: u8,
-    pub(crate) output: bool,
+    outputs: u8,
 }
 
 impl Needs {
     pub(crate) fn input(&self, i: usize) -> bool {
         self.inputs & (1 << i.min(7)) != 0
+    }
+
+    pub(crate) fn output(&self, i: usize) -> bool {
+        self.outputs & (1 << i.min(7)) != 0
     }
 }
 
@@ -48,7 +53,8 @@ pub(crate) fn needs(op: &Op) -> Needs {
     const NOTHING: Needs = reads(0, false);
     const OUTPUT: Needs = reads(0, true);
     const fn reads(inputs: u8, output: bool) -> Needs {
-        Needs { inputs, output }
+        let outputs = if output { 0xff } else { 0 };
+        Needs { inputs, outputs }
     }
     match op {
         Op::Fill(_) | Op::Arange(_) | Op::Random(_) | Op::Detach => NOTHING,
@@ -72,6 +78,13 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::Dense(_) => reads(0b011, true),
         // All but the sums.
         Op::Recurrent(_) => reads(0b1111_1110, true),
+        // All but what is normalized.
+        Op::Normalize(_) => Needs {
+            inputs: 0b011,
+            outputs: 0b110,
+        },
+        Op::ScaleShift(_) => reads(0b011, false),
+        Op::SoftmaxGrad(_) | Op::SoftmaxCrossEntropyGrad | Op::NormalizeGrad(_) => NOTHING,
         Op::Attention(_) => reads(0b1111, true),
         Op::RecurrentGrad(_) | Op::AttentionGrad(_) | Op::Sgd(_) | Op::Adam(_) => NOTHING,
         Op::Custom(_) => reads(0xff, true),
@@ -89,6 +102,9 @@ pub(crate) fn gradient(
     }
     if let Op::Recurrent(r) = &record.op {
         return recurrent::recurrent(r, record, &outer, wanted);
+    }
+    if let Op::Normalize(n) = &record.op {
+        return normalize::normalize(n, record, &outer);
     }
     let Some(Some(gradient)) = outer.into_iter().next() else {
         return Ok(none(record.inputs.len()));
@@ -121,6 +137,7 @@ pub(crate) fn gradient(
         Op::CumSum(c) => reduce::cumsum(c, &given(&gradient)),
         Op::Softmax(axis) => nn::softmax(*axis, &given(&gradient)),
         Op::SoftmaxCrossEntropy => nn::softmax_cross_entropy(&given(&gradient)),
+        Op::ScaleShift(axis) => normalize::scale_shift(*axis, &given(&gradient)),
         Op::MatMul(m) => linalg::matmul(m, &given(&gradient)),
         Op::Conv(c) => conv::conv(c, &given(&gradient)),
         Op::Pool(p) => pool::pool(p, &given(&gradient)),
@@ -136,12 +153,16 @@ pub(crate) fn gradient(
             wanted: "updates of weights are not differentiated; end the tape before them".into(),
         }),
         Op::Attention(a) => attention::attention(a, &given(&gradient)),
-        Op::RecurrentGrad(_) | Op::AttentionGrad(_) => Err(Error::NoGradient {
+        Op::SoftmaxGrad(_)
+        | Op::SoftmaxCrossEntropyGrad
+        | Op::NormalizeGrad(_)
+        | Op::AttentionGrad(_)
+        | Op::RecurrentGrad(_) => Err(Error::NoGradient {
             op: record.op.name().into(),
             wanted: "make the outer tape before the inner one; this op runs where no tape listens"
                 .into(),
         }),
-        Op::Recurrent(_) | Op::Custom(_) => unreachable!("handled above"),
+        Op::Recurrent(_) | Op::Normalize(_) | Op::Custom(_) => unreachable!("handled above"),
     }
 }
 

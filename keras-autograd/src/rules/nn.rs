@@ -1,13 +1,16 @@
-//! Rules of what networks are made of.
+//! Rules of what networks are made of: by one op, or in tensor ops where an outer tape listens.
 
 use keras_tensor::op::Fold;
-use keras_tensor::{Result, ops};
+use keras_tensor::{Op, Result, apply_one, observe, ops};
 
 use super::{Given, Grads, one};
 
 /// `y * (g - sum(g * y))`
 pub(super) fn softmax(axis: usize, given: &Given) -> Result<Grads> {
     let (y, g) = (&given.outputs[0], given.gradient);
+    if !observe::anybody() {
+        return one(apply_one(Op::SoftmaxGrad(axis), &[g, y])?);
+    }
     let along = ops::reduce(&ops::multiply(g, y)?, Fold::Sum, [axis as isize], true)?;
     one(ops::multiply(y, ops::subtract(g, along)?)?)
 }
@@ -17,6 +20,9 @@ pub(super) fn softmax_cross_entropy(given: &Given) -> Result<Grads> {
     let (x, t) = (&given.inputs[0], &given.inputs[1]);
     let g = ops::expand_dims(given.gradient, -1)?;
     let by_logits = || {
+        if !observe::anybody() {
+            return apply_one(Op::SoftmaxCrossEntropyGrad, &[x, t, given.gradient]);
+        }
         let total = ops::reduce(t, Fold::Sum, [-1], true)?;
         let predicted = ops::multiply(ops::softmax(x, -1)?, total)?;
         ops::multiply(ops::subtract(predicted, t)?, &g)

@@ -1,9 +1,9 @@
 //! One line per op: its name, where its inputs are drawn from, how it is made.
 
 use keras_tensor::op::{
-    Attention, Binary, Clip, Conv, ConvFused, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul, Pad,
-    Pool, PoolPart, Recurrent, RecurrentCell, Reduce, ScatterAdd, Slice, Spatial, Spec, Specs,
-    Unary,
+    Attention, Binary, Clip, Conv, ConvFused, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul,
+    Normalize, Over, Pad, Pool, PoolPart, Recurrent, RecurrentCell, Reduce, ScatterAdd, Slice,
+    Spatial, Spec, Specs, Unary,
 };
 use keras_tensor::{DType, Op, Outputs, Result, Shape, Tensor, ops, smallvec};
 use std::sync::Arc;
@@ -424,6 +424,33 @@ pub(crate) fn networks() -> Vec<Case> {
             let shape = s.with_axes();
             let inputs = vec![s.tensor(&shape, ANY, 0), s.tensor(&shape, POSITIVE, 1)];
             (Op::SoftmaxCrossEntropy, inputs)
+        }),
+        case("normalize", |s| {
+            let shape = s.with_axes();
+            let axis = s.axis_of(&shape);
+            let (over, weights) = match s.mask % 3 {
+                0 => (Over::Batch(axis), &shape[axis..axis + 1]),
+                1 => (Over::Sample(axis), &shape[axis..]),
+                _ => (Over::Squares(axis), &shape[axis..]),
+            };
+            let inputs = vec![
+                s.tensor(&shape, ANY, 0),
+                s.tensor(weights, ANY, 1),
+                s.tensor(weights, ANY, 2),
+            ];
+            let epsilon = 0.5;
+            (Op::Normalize(Normalize { over, epsilon }), inputs)
+        }),
+        case("scale_shift", |s| {
+            let shape = s.with_axes();
+            let axis = s.axis_of(&shape);
+            let features = &shape[axis..axis + 1];
+            let inputs = vec![
+                s.tensor(&shape, ANY, 0),
+                s.tensor(features, ANY, 1),
+                s.tensor(features, ANY, 2),
+            ];
+            (Op::ScaleShift(axis), inputs)
         }),
         case("matmul", |s| {
             let (a, b) = s.pair_of(&s.shape[..s.shape.len().min(2)]);

@@ -178,6 +178,11 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScatterAdd(_)
         | Op::ActivationGrad(_)
         | Op::SoftmaxCrossEntropy
+        | Op::SoftmaxGrad(_)
+        | Op::SoftmaxCrossEntropyGrad
+        | Op::Normalize(_)
+        | Op::NormalizeGrad(_)
+        | Op::ScaleShift(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
         | Op::Attention(_)

@@ -3,6 +3,7 @@
 use num_traits::Float;
 use smallvec::SmallVec;
 
+use super::elementary::Elementary;
 use super::repeat::{repeated, repeated_in_place, repetition};
 use super::shares::{SHARE, for_pairs, for_shares};
 use super::simd::{Loop, vectorized};
@@ -452,27 +453,7 @@ pub(super) fn binary(
     })
 }
 
-/// The error function in the precision of the type.
-pub(super) trait Erf {
-    fn erf(self) -> Self;
-}
-impl Erf for f32 {
-    fn erf(self) -> f32 {
-        libm::erff(self)
-    }
-}
-impl Erf for f64 {
-    fn erf(self) -> f64 {
-        libm::erf(self)
-    }
-}
-
-#[inline(always)]
-pub(super) fn sigmoid<T: Float>(x: T) -> T {
-    T::one() / (T::one() + (-x).exp())
-}
-
-fn float_unary<T: Element + Number + Float + Erf>(
+fn float_unary<T: Element + Number + Float + Elementary>(
     op: Unary,
     target: impl Target<T>,
 ) -> Result<Option<Tensor>> {
@@ -484,7 +465,7 @@ fn float_unary<T: Element + Number + Float + Erf>(
         Unary::Sqrt => target.apply(Float::sqrt),
         Unary::Rsqrt => target.apply(|x| T::one() / x.sqrt()),
         Unary::Reciprocal => target.apply(|x| T::one() / x),
-        Unary::Exp => target.apply(Float::exp),
+        Unary::Exp => target.apply(Elementary::exp),
         Unary::Expm1 => target.apply(Float::exp_m1),
         Unary::Log => target.apply(Float::ln),
         Unary::Log1p => target.apply(Float::ln_1p),
@@ -496,13 +477,11 @@ fn float_unary<T: Element + Number + Float + Erf>(
         Unary::Atan => target.apply(Float::atan),
         Unary::Sinh => target.apply(Float::sinh),
         Unary::Cosh => target.apply(Float::cosh),
-        Unary::Tanh => target.apply(Float::tanh),
-        Unary::Sigmoid => target.apply(sigmoid),
+        Unary::Tanh => target.apply(Elementary::tanh),
+        Unary::Sigmoid => target.apply(Elementary::sigmoid),
         Unary::Relu => target.apply(|x| Number::max(x, T::ZERO)),
-        // log(1 + e^x) without overflow: max(x, 0) + log(1 + e^-|x|).
-        Unary::Softplus => target
-            .apply(|x| <T as Number>::max(x, T::ZERO) + (-<T as Number>::abs(x)).exp().ln_1p()),
-        Unary::Erf => target.apply(Erf::erf),
+        Unary::Softplus => target.apply(Elementary::softplus),
+        Unary::Erf => target.apply(Elementary::erf),
         Unary::Floor => target.apply(Float::floor),
         Unary::Ceil => target.apply(Float::ceil),
         Unary::Round => target.apply(round_half_even),
@@ -570,7 +549,7 @@ pub(super) fn activation_grad(activation: Fused, g: &Tensor, y: &Tensor) -> Resu
 }
 
 /// Applies an activation to a kernel's own result.
-pub(super) fn activate<T: Element + Number + Float>(activation: Fused, x: &mut [T]) {
+pub(super) fn activate<T: Element + Number + Float + Elementary>(activation: Fused, x: &mut [T]) {
     match activation {
         Fused::Linear => {}
         Fused::Relu => vectorized(MapInPlace {
@@ -581,8 +560,14 @@ pub(super) fn activate<T: Element + Number + Float>(activation: Fused, x: &mut [
             x,
             f: |v| Number::min(Number::max(v, T::ZERO), T::from_f64(6.0)),
         }),
-        Fused::Sigmoid => vectorized(MapInPlace { x, f: sigmoid }),
-        Fused::Tanh => vectorized(MapInPlace { x, f: Float::tanh }),
+        Fused::Sigmoid => vectorized(MapInPlace {
+            x,
+            f: Elementary::sigmoid,
+        }),
+        Fused::Tanh => vectorized(MapInPlace {
+            x,
+            f: Elementary::tanh,
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ use num_traits::Float;
 use smallvec::SmallVec;
 
 use super::conv::Epilogue;
+use super::elementary::Elementary;
 use super::elementwise::{Number, repeated_strides};
 use super::gemm::{self, Finish, Right};
 pub(super) use super::gemm::{Output, View};
@@ -148,7 +149,9 @@ pub(super) fn dense(
 ) -> Result<Tensor> {
     let (k, n) = (kernel.shape()[0], kernel.shape()[1]);
     with_float!(x.dtype(), T => {
-        let (x_, kernel) = (x.raw::<T>(), kernel.raw::<T>());
+        let (x_, right) = (x.raw::<T>(), View::new(kernel.raw::<T>(), n, false));
+        let rows = x.size() / k.max(1);
+        let kept = gemm::kept(kernel, &right, [rows, k, n]);
         let epilogue = Epilogue {
             bias: bias.map(|b| b.raw::<T>()),
             activation,
@@ -161,7 +164,7 @@ pub(super) fn dense(
             gemm::Product {
                 depth: k,
                 left: &View::new(x_, k, false),
-                right: Right::View(View::new(kernel, n, false)),
+                right: kept.as_ref().map_or(Right::View(right), |k| Right::Packed(k.as_slice())),
                 add: false,
                 finish: Some(&epilogue),
             }
@@ -170,7 +173,7 @@ pub(super) fn dense(
     })
 }
 
-impl<T: Number + Float> Finish<T> for Epilogue<'_, T> {
+impl<T: Number + Float + Elementary> Finish<T> for Epilogue<'_, T> {
     fn finish(&self, out: &mut Output<T>, row: usize, column: usize) {
         if self.is_nothing() {
             return;
@@ -191,7 +194,7 @@ struct FinishRows<'a, 'b, 'c, T> {
     column: usize,
 }
 
-impl<T: Number + Float> Loop for FinishRows<'_, '_, '_, T> {
+impl<T: Number + Float + Elementary> Loop for FinishRows<'_, '_, '_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {

@@ -6,10 +6,13 @@
 
 mod attention;
 mod conv;
+mod elementary;
 mod elementwise;
+mod fold;
 mod gemm;
 mod layout;
 mod matmul;
+mod normalize;
 mod optimizer;
 mod random;
 mod recurrent;
@@ -180,6 +183,11 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::ArgSort(_)
         | Op::Softmax(_)
         | Op::SoftmaxCrossEntropy
+        | Op::SoftmaxGrad(_)
+        | Op::SoftmaxCrossEntropyGrad
+        | Op::Normalize(_)
+        | Op::NormalizeGrad(_)
+        | Op::ScaleShift(_)
         | Op::MatMul(_)
         | Op::Dense(_)
         | Op::Conv(_)
@@ -261,7 +269,7 @@ fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Resul
     match op {
         Op::Sgd(s) => Ok(Owned::Done(optimizer::sgd(s, inputs)?)),
         Op::Adam(a) => Ok(Owned::Done(optimizer::adam(a, inputs)?)),
-        Op::Binary(_) | Op::Unary(_) | Op::ActivationGrad(_) | Op::Clip(_)
+        Op::Binary(_) | Op::Unary(_) | Op::ActivationGrad(_) | Op::Clip(_) | Op::ScaleShift(_)
             if inputs[0].is_unique()
                 && inputs[0].dtype() == specs[0].dtype
                 && *inputs[0].shape() == specs[0].shape =>
@@ -271,7 +279,15 @@ fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Resul
             match first.into_unique_buffer() {
                 Some(mut buffer) => {
                     let memory = Arc::get_mut(&mut buffer).expect("nobody else holds it");
-                    elementwise::in_place(op, memory, dtype, &shape, inputs.first())?;
+                    match op {
+                        Op::ScaleShift(axis) => {
+                            let lanes = Lanes::new(&shape, *axis);
+                            normalize::scale_shift_in_place(
+                                memory, &lanes, &inputs[0], &inputs[1],
+                            )?;
+                        }
+                        _ => elementwise::in_place(op, memory, dtype, &shape, inputs.first())?,
+                    }
                     Ok(Owned::Done(smallvec![Tensor::from_buffer(
                         dtype, shape, buffer
                     )]))
@@ -289,6 +305,8 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::Recurrent(r) => return recurrent::recurrent(r, inputs, &specs),
         Op::RecurrentGrad(r) => return recurrent::recurrent_grad(r, inputs, &specs),
         Op::AttentionGrad(a) => return attention::attention_grad(a, inputs, &specs),
+        Op::Normalize(n) => return normalize::normalize(n, inputs, &specs),
+        Op::NormalizeGrad(n) => return normalize::normalize_grad(n, inputs, &specs),
         _ => {}
     }
     if let Op::Sgd(_) | Op::Adam(_) = op {
@@ -328,6 +346,9 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::ArgSort(a) => sort::argsort(a, x()),
         Op::Softmax(axis) => softmax::softmax(x(), *axis),
         Op::SoftmaxCrossEntropy => softmax::cross_entropy(x(), inputs[1], shape),
+        Op::SoftmaxGrad(axis) => softmax::softmax_grad(*axis, x(), inputs[1]),
+        Op::SoftmaxCrossEntropyGrad => softmax::cross_entropy_grad(x(), inputs[1], inputs[2]),
+        Op::ScaleShift(axis) => normalize::scale_shift(x(), inputs[1], inputs[2], *axis),
         Op::MatMul(m) => matmul::matmul(m, x(), inputs[1], shape),
         Op::Dense(activation) => {
             matmul::dense(*activation, x(), inputs[1], inputs.get(2).copied(), shape)
@@ -339,6 +360,8 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::Recurrent(_)
         | Op::RecurrentGrad(_)
         | Op::AttentionGrad(_)
+        | Op::Normalize(_)
+        | Op::NormalizeGrad(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::Custom(_) => {
@@ -347,6 +370,12 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
     }?;
     Ok(smallvec![output])
 }
+
+/// All that floats have which kernels are compiled for.
+trait Real: gemm::Float + elementwise::Number + num_traits::Float + elementary::Elementary {}
+
+impl Real for f32 {}
+impl Real for f64 {}
 
 /// A tensor's elements seen as `[outer, axis, inner]`.
 struct Lanes {

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 use std::ops::Range;
 
 use super::elementwise::Number;
+use super::fold::{fold, sum_of};
 use super::shares::{SHARE, for_shares};
 use super::simd::{Loop, vectorized};
 use super::threads;
@@ -14,11 +15,10 @@ use crate::{DType, Result, Shape, Tensor};
 
 /// Elements that one run of a sum adds before runs are added in pairs.
 const RUN: usize = 256;
-const LANES: usize = 16;
 /// Columns that are summed side by side.
-const COLUMNS: usize = 64;
+pub(super) const COLUMNS: usize = 64;
 /// Rows that one run of such sums adds before runs are added in pairs.
-const ROWS: usize = 32;
+pub(super) const ROWS: usize = 32;
 
 struct SumSlice<'a, T>(&'a [T]);
 
@@ -26,16 +26,7 @@ impl<T: Number> Loop for SumSlice<'_, T> {
     type Output = T;
     #[inline(always)]
     fn run(self) -> T {
-        let mut lanes = [T::ZERO; LANES];
-        let chunks = self.0.chunks_exact(LANES);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            for (l, &v) in lanes.iter_mut().zip(chunk) {
-                *l = l.add(v);
-            }
-        }
-        let head = lanes.into_iter().fold(T::ZERO, T::add);
-        rest.iter().fold(head, |a, &v| a.add(v))
+        sum_of([self.0], |[v]| v)
     }
 }
 
@@ -50,7 +41,7 @@ pub(super) fn sum<T: Number>(x: &[T]) -> T {
 }
 
 /// The results of two halves of work on `size` elements, of two threads where it is large.
-fn both<R: Send>(
+pub(super) fn both<R: Send>(
     size: usize,
     a: impl FnOnce() -> R + Send,
     b: impl FnOnce() -> R + Send,
@@ -99,6 +90,21 @@ fn sum_columns<T: Number>(x: &[T], row: usize, columns: Range<usize>) -> [T; COL
     sums
 }
 
+/// Folds all elements.
+struct FoldSlice<'a, T, F> {
+    x: &'a [T],
+    start: T,
+    f: F,
+}
+
+impl<T: Number, F: Fn(T, T) -> T> Loop for FoldSlice<'_, T, F> {
+    type Output = T;
+    #[inline(always)]
+    fn run(self) -> T {
+        fold([self.x], self.start, |[v]| v, self.f)
+    }
+}
+
 /// Folds rows `[rows, n]` into a row `[n]`.
 struct FoldRows<'a, T, F> {
     x: &'a [T],
@@ -132,7 +138,7 @@ fn fold_axis<T: Number>(
     for_blocks(x, out, lanes, |x, out| {
         out.fill(start);
         match out {
-            [o] => *o = x.iter().fold(start, |a, &v| f(a, v)),
+            [o] => *o = vectorized(FoldSlice { x, start, f }),
             _ => vectorized(FoldRows { x, out, f }),
         }
     });
@@ -157,7 +163,7 @@ fn for_blocks<T: Number>(
 }
 
 /// The sums of the columns of rows `[rows, n]`.
-fn sum_rows<T: Number>(x: &[T], out: &mut [T]) {
+pub(super) fn sum_rows<T: Number>(x: &[T], out: &mut [T]) {
     let row = out.len();
     let times = COLUMNS / row;
     if times < 2 {
@@ -301,9 +307,4 @@ pub(super) fn cumsum(c: &CumSum, x: &Tensor) -> Result<Tensor> {
             }
         })
     })
-}
-
-/// The largest element, for kernels that subtract it before they exponentiate.
-pub(super) fn largest<T: Number>(x: impl Iterator<Item = T>) -> T {
-    x.fold(T::LOWEST, <T as Number>::max)
 }

@@ -103,10 +103,15 @@ pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
 }
 
 /// Runs a loop in shares of [`SHARE`] elements.
-pub(super) fn divided<L: Divide>(mut work: L) {
+pub(super) fn divided<L: Divide>(work: L) {
+    divided_by(work, SHARE);
+}
+
+/// Runs a loop in shares of `share` elements.
+pub(super) fn divided_by<L: Divide>(mut work: L, share: usize) {
     let mut parts = Vec::new();
-    while work.len() > SHARE {
-        let (part, rest) = work.split_at(SHARE);
+    while work.len() > share {
+        let (part, rest) = work.split_at(share);
         parts.push(Mutex::new(Some(part)));
         work = rest;
     }

@@ -348,6 +348,53 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             shape.remove(shape.rank() - 1);
             spec(inputs[0].dtype(), shape)
         }
+        Op::SoftmaxGrad(axis) => {
+            count(2)?;
+            has_axis(op.name(), inputs[0], *axis)?;
+            same_shape(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            spec(inputs[0].dtype(), inputs[0].shape().clone())
+        }
+        Op::SoftmaxCrossEntropyGrad => {
+            count(3)?;
+            same_dtype(op.name(), inputs)?;
+            let rows = infer(&Op::SoftmaxCrossEntropy, &inputs[..2])?;
+            if inputs[2].shape() != &rows[0].shape {
+                return Err(Error::shape(
+                    op.name(),
+                    &[inputs[0].shape(), inputs[2].shape()],
+                    "a gradient for each row of logits",
+                ));
+            }
+            spec(inputs[0].dtype(), inputs[0].shape().clone())
+        }
+        Op::Normalize(n) => {
+            count(3)?;
+            same_dtype(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            n.infer(inputs)?
+        }
+        Op::NormalizeGrad(n) => {
+            count(5)?;
+            same_dtype(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            n.infer_gradient(inputs)?
+        }
+        Op::ScaleShift(axis) => {
+            count(3)?;
+            same_dtype(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            has_axis(op.name(), inputs[0], *axis)?;
+            let features = [inputs[0].shape()[*axis]];
+            if inputs[1..].iter().any(|t| t.shape()[..] != features) {
+                return Err(Error::shape(
+                    op.name(),
+                    &[inputs[0].shape(), inputs[1].shape(), inputs[2].shape()],
+                    format!("a scale and a shift for each of {} features", features[0]),
+                ));
+            }
+            spec(inputs[0].dtype(), inputs[0].shape().clone())
+        }
         Op::MatMul(m) => {
             count(2)?;
             same_dtype("matmul", inputs)?;

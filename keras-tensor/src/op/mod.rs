@@ -6,12 +6,14 @@
 mod attention;
 mod conv;
 mod infer;
+mod normalize;
 mod pool;
 mod recurrent;
 
 pub use attention::Attention;
 pub use conv::{Conv, ConvFused, ConvFusedInputs, ConvPart, Spatial};
 pub use infer::{Spec, Specs, infer};
+pub use normalize::{Normalize, Over};
 pub use pool::{Pool, PoolPart};
 pub use recurrent::{
     Recurrent, RecurrentCell, RecurrentGrad, RecurrentGradInputs, RecurrentInputs,
@@ -82,6 +84,18 @@ pub enum Op {
     Softmax(usize),
     /// Cross-entropy of logits `[.., classes]` with probabilities of the same shape, over the last axis.
     SoftmaxCrossEntropy,
+    /// The gradient through `Softmax`; inputs are the outer gradient and the softmax.
+    SoftmaxGrad(usize),
+    /// The gradient of `SoftmaxCrossEntropy` with regard to the logits; inputs are these, the probabilities and the outer
+    /// gradient.
+    SoftmaxCrossEntropyGrad,
+    /// Normalization by the mean and the variance of a batch or of a sample.
+    Normalize(Normalize),
+    /// The gradient through the first result of `Normalize`; inputs are `x`, `gamma`, the mean, the variance and the outer
+    /// gradient, results the gradients with regard to `x`, `gamma` and `beta`.
+    NormalizeGrad(Normalize),
+    /// `x * scale + shift`; scale and shift are `[features]`, which this axis of `x` counts.
+    ScaleShift(usize),
     /// The product of matrices in the last two axes; the axes before are broadcast.
     MatMul(MatMul),
     /// `activation(x @ kernel + bias)` for `x` `[.., in]`, `kernel` `[in, out]`, and `bias` `[out]` if it is given.
@@ -433,6 +447,11 @@ impl Op {
             Op::ArgSort(_) => "argsort",
             Op::Softmax(_) => "softmax",
             Op::SoftmaxCrossEntropy => "softmax_cross_entropy",
+            Op::SoftmaxGrad(_) => "softmax_gradient",
+            Op::SoftmaxCrossEntropyGrad => "softmax_cross_entropy_gradient",
+            Op::Normalize(_) => "normalize",
+            Op::NormalizeGrad(_) => "normalize_gradient",
+            Op::ScaleShift(_) => "scale_shift",
             Op::MatMul(_) => "matmul",
             Op::Dense(_) => "dense",
             Op::Conv(c) => c.part.name(),

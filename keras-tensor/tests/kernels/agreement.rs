@@ -2,7 +2,7 @@
 
 use keras_tensor::op::{
     self, Adam, Arange, ArgReduce, ArgSort, Binary, Clip, CumSum, Distribution, Fill, Fold, Fused,
-    MatMul, OneHot, Pad, Random, Reduce, ScatterAdd, Sgd, Slice, Unary,
+    MatMul, Normalize, OneHot, Over, Pad, Random, Reduce, ScatterAdd, Sgd, Slice, Unary,
 };
 use keras_tensor::{DType, Error, Op, Shape, SmallVec, Tensor, apply, apply_owned};
 use proptest::prelude::*;
@@ -136,7 +136,22 @@ proptest! {
             agree(&Op::CumSum(CumSum { axis, reverse: flags[0] }), &[&x]);
             agree(&Op::ArgSort(ArgSort { axis, descending: flags[0] }), &[&x]);
             agree(&Op::Softmax(axis), &[&x]);
-            agree(&Op::SoftmaxCrossEntropy, &[&x, &rough(&shape, dtype, seed ^ 1)]);
+            let other = rough(&shape, dtype, seed ^ 1);
+            agree(&Op::SoftmaxCrossEntropy, &[&x, &other]);
+            agree(&Op::SoftmaxGrad(axis), &[&x, &other]);
+            let rows = tensor(&shape[..shape.len() - 1], dtype, seed);
+            agree(&Op::SoftmaxCrossEntropyGrad, &[&x, &other, &rows]);
+            let features = tensor(&shape[axis..axis + 1], dtype, seed);
+            agree(&Op::ScaleShift(axis), &[&x, &features, &features]);
+            for over in [Over::Batch(axis), Over::Sample(axis), Over::Squares(axis)] {
+                let n = Normalize { over, epsilon: 0.5 };
+                let (weights, means) = match over {
+                    Over::Batch(_) => (features.clone(), features.clone()),
+                    _ => (tensor(&shape[axis..], dtype, seed), tensor(&shape[..axis], dtype, seed)),
+                };
+                agree(&Op::Normalize(n), &[&x, &weights, &weights]);
+                agree(&Op::NormalizeGrad(n), &[&x, &weights, &means, &means, &other]);
+            }
             agree(&Op::Transpose((0..shape.len()).rev().collect()), &[&x]);
             agree(&Op::Concat(axis), &[&x, &x, &x]);
             let half: Shape = shape.iter().map(|n| n / 2).collect();

@@ -1,9 +1,9 @@
 //! The same bits at any number of threads.
 
-use keras_tensor::op::Fold;
+use keras_tensor::op::{Fold, Normalize, Over};
 use keras_tensor::ops::Padding;
 use keras_tensor::random::Philox;
-use keras_tensor::{DType, Result, Tensor, ops, threads};
+use keras_tensor::{DType, Op, Result, Tensor, apply, ops, threads};
 
 fn noise(shape: &[usize], seed: u64) -> Tensor {
     let mut values = vec![0.0; shape.iter().product()];
@@ -34,9 +34,22 @@ fn large_results_do_not_depend_on_threads() {
     let heads = noise(&[1, 700, 4, 16], 10);
     let work = || {
         let product = ops::matmul(&a, &b)?;
+        let normalized = |shape: &[usize], over: Over| -> Result<Vec<Tensor>> {
+            let (x, g) = (noise(shape, 10), noise(shape, 11));
+            let weights = match over {
+                Over::Batch(axis) => &shape[axis..axis + 1],
+                Over::Sample(axis) | Over::Squares(axis) => &shape[axis..],
+            };
+            let w = noise(weights, 12);
+            let n = Normalize { over, epsilon: 0.1 };
+            let mut all = apply(Op::Normalize(n), &[&x, &w, &w])?;
+            let inputs = [&x, &w, &all[1], &all[2], &g];
+            all.extend(apply(Op::NormalizeGrad(n), &inputs)?);
+            Ok(all.into_iter().collect())
+        };
         let batched = ops::matmul(ops::reshape(&a, &[7, 43, 257])?, &b)?;
         let dense = ops::dense(&a, &b, Some(&bias), keras_tensor::op::Fused::Tanh)?;
-        Ok(vec![
+        let mut all = vec![
             ops::dot_product_attention(&heads, &heads, &heads, None, None, false)?,
             ops::conv(&image, &window, &[1, 1], Padding::Same, &[1, 1], 1)?,
             ops::conv_transpose(
@@ -61,7 +74,12 @@ fn large_results_do_not_depend_on_threads() {
             ops::max(&long, [1])?,
             ops::softmax(&long, -1)?,
             ops::softmax_cross_entropy(&long, ops::square(&other)?)?,
-        ])
+            ops::softmax(&a, -1)?,
+        ];
+        all.extend(normalized(&[2000, 130], Over::Batch(1))?);
+        all.extend(normalized(&[5, 70, 40, 40], Over::Batch(1))?);
+        all.extend(normalized(&[1000, 257], Over::Sample(1))?);
+        Ok(all)
     };
     let one = bits(1, &work);
     for threads in [2, 3, 4, 8] {

@@ -1,8 +1,8 @@
-use keras_tensor::op::{Axes, Fold};
+use keras_tensor::op::{Axes, Fold, Over};
 use keras_tensor::{Error, Result, Shape, Tensor, ops};
 
 use super::renorm::{Renorm, RenormClipping, keep};
-use super::scale::widened;
+use super::scale::{in_one, scaled, widened};
 use crate::axes::one_axis;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
@@ -145,11 +145,12 @@ impl Layer for BatchNormalization {
                 "a mask of its leading axes",
             ));
         }
-        let mut features: Shape = std::iter::repeat_n(1, x.rank()).collect();
-        features[axis] = x.shape()[axis];
         // Sums of 16-bit floats overflow.
         let x = &*widened(x)?;
         let (scale, shift) = if cx.is_training() && cx.is_trainable() {
+            if let Some(y) = self.train_in_one(x, axis)? {
+                return ops::cast(&y, cx.compute_dtype());
+            }
             let axes: Axes = (0..x.rank()).filter(|&a| a != axis).collect();
             let (mean, variance) = self.batch_statistics(x, &axes)?;
             let moving = self.unbiased(x, axis, &variance)?;
@@ -157,13 +158,29 @@ impl Layer for BatchNormalization {
         } else {
             self.scale_and_shift(&self.moving_mean, &self.moving_variance, None)?
         };
-        let scaled = ops::multiply(x, ops::reshape_to(scale, features.clone())?)?;
-        let y = ops::add(&scaled, ops::reshape_to(shift, features)?)?;
-        ops::cast(&y, cx.compute_dtype())
+        ops::cast(scaled(x, scale, shift, axis)?, cx.compute_dtype())
     }
 }
 
 impl BatchNormalization {
+    /// What is normalized by the batch's statistics, which the moving ones take up, where one op does it.
+    fn train_in_one(&self, x: &Tensor, axis: usize) -> Result<Option<Tensor>> {
+        if self.renorm || x.mask().is_some() {
+            return Ok(None);
+        }
+        let weights = [
+            self.scale.then_some(&self.gamma),
+            self.center.then_some(&self.beta),
+        ];
+        let Some([y, mean, variance]) = in_one(x, Over::Batch(axis), self.epsilon, weights)? else {
+            return Ok(None);
+        };
+        keep(&self.moving_mean, self.momentum, &mean)?;
+        let unbiased = self.unbiased(x, axis, &variance)?;
+        keep(&self.moving_variance, self.momentum, &unbiased)?;
+        Ok(Some(y))
+    }
+
     /// The variance that the moving one takes up.
     fn unbiased(&self, x: &Tensor, axis: usize, variance: &Tensor) -> Result<Tensor> {
         let (rank, size) = (x.rank(), x.size() / x.shape()[axis].max(1));

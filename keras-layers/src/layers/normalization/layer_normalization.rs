@@ -1,6 +1,7 @@
+use keras_tensor::op::Over;
 use keras_tensor::{Result, Shape, Tensor, ops};
 
-use super::scale::{sizes, spread, widened};
+use super::scale::{in_one, over_samples, sizes, spread, widened};
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
@@ -75,6 +76,19 @@ impl Layer for LayerNormalization {
 
     fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
         let wide = widened(x)?;
+        if let Some(first) = over_samples(x, &self.axis)? {
+            let (over, has_gamma, has_beta) = match self.rms_scaling {
+                true => (Over::Squares(first), true, false),
+                false => (Over::Sample(first), self.scale, self.center),
+            };
+            let weights = [
+                has_gamma.then_some(&self.gamma),
+                has_beta.then_some(&self.beta),
+            ];
+            if let Some([y, ..]) = in_one(&wide, over, self.epsilon, weights)? {
+                return ops::cast(&y, cx.compute_dtype());
+            }
+        }
         let (mean, variance) = ops::moments(&wide, &self.axis, true)?;
         let mut factor = ops::rsqrt(ops::add(&variance, self.epsilon)?)?;
         if self.scale || self.rms_scaling {

@@ -1,7 +1,7 @@
-use keras_tensor::op::Fold;
+use keras_tensor::op::{Fold, Over};
 use keras_tensor::{Result, Tensor, ops};
 
-use super::scale::{sizes, spread, widened};
+use super::scale::{in_one, over_samples, sizes, spread, widened};
 use crate::{AxisList, Call, Dims, Layer, Weight, Weights};
 
 layer! {
@@ -34,6 +34,13 @@ impl Layer for RMSNormalization {
 
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
         let wide = widened(x)?;
+        if let Some(first) = over_samples(x, &self.axis)? {
+            let weights = [Some(&self.scale), None];
+            let over = Over::Squares(first);
+            if let Some([y, ..]) = in_one(&wide, over, self.epsilon, weights)? {
+                return ops::cast(&y, x.dtype());
+            }
+        }
         let squares = ops::reduce(ops::square(&wide)?, Fold::Mean, &self.axis, true)?;
         let factor = ops::rsqrt(ops::add(&squares, self.epsilon)?)?;
         let y = ops::multiply(&wide, &factor)?;

@@ -1,14 +1,11 @@
 //! The derivative of attention: weights are computed again, tile by tile.
 
-use num_traits::Float;
-
 use super::rows::{Dot, Running, ThroughSoftmax, divided_by};
 use super::{Heads, KEYS, Place, QUERIES, product};
-use crate::kernels::elementwise::Number;
-use crate::kernels::gemm::{self, Output, View};
+use crate::kernels::gemm::{Output, View};
 use crate::kernels::shares::for_shares;
 use crate::kernels::simd::vectorized;
-use crate::kernels::with_float;
+use crate::kernels::{Real, with_float};
 use crate::op::{Attention, Outputs, Specs};
 use crate::{Result, Tensor};
 
@@ -49,7 +46,7 @@ struct Found<'a, T> {
     outer: &'a [T],
 }
 
-impl<T: Number + Float + gemm::Float> Heads<'_, T> {
+impl<T: Real> Heads<'_, T> {
     /// How many elements the gradients of a head's queries, keys and values have.
     fn gradient_sizes(&self) -> [usize; 3] {
         [

@@ -3,13 +3,12 @@
 mod backward;
 mod rows;
 
-use num_traits::Float;
 use std::ops::Range;
 
-use super::elementwise::{Number, repeated_strides};
+use super::elementwise::repeated_strides;
 use super::gemm::{self, Output, Right, View};
 use super::shares::for_shares;
-use super::with_float;
+use super::{Real, with_float};
 use crate::op::Attention;
 use crate::{Result, Shape, Tensor};
 pub(super) use backward::attention_grad;
@@ -56,7 +55,7 @@ struct Place {
     queries: Range<usize>,
 }
 
-impl<'a, T: Number + Float + gemm::Float> Heads<'a, T> {
+impl<'a, T: Real> Heads<'a, T> {
     fn new(op: &Attention, inputs: &[&'a Tensor]) -> Self {
         let [query, key, value] = [inputs[0], inputs[1], inputs[2]];
         let &[batch, queries, heads, dim] = &query.shape()[..] else {

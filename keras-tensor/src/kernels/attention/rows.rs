@@ -2,6 +2,8 @@
 
 use num_traits::Float;
 
+use crate::kernels::Real;
+use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::Number;
 use crate::kernels::simd::{Loop, vectorized, widest};
 
@@ -23,12 +25,12 @@ impl<T: Number> Default for Running<T> {
     }
 }
 
-impl<T: Number + Float> Running<T> {
+impl<T: Real> Running<T> {
     /// Goes on with more scores, which become `exp(score - largest)`; gives what such numbers before are multiplied by.
     pub(super) fn take(&mut self, scores: &mut [T]) -> T {
         let largest = Number::max(self.largest, vectorized(Largest(scores)));
         let shrunk = match largest > self.largest {
-            true => Float::exp(self.largest - largest),
+            true => Elementary::exp(self.largest - largest),
             false => T::ONE,
         };
         self.largest = largest;
@@ -69,7 +71,7 @@ struct Exp<'a, T> {
     largest: T,
 }
 
-impl<T: Number + Float> Loop for Exp<'_, T> {
+impl<T: Number + Float + Elementary> Loop for Exp<'_, T> {
     type Output = T;
     #[inline(always)]
     fn run(self) -> T {
@@ -77,13 +79,13 @@ impl<T: Number + Float> Loop for Exp<'_, T> {
         let mut chunks = self.x.chunks_exact_mut(LANES);
         for chunk in &mut chunks {
             for (l, x) in lanes.iter_mut().zip(chunk) {
-                *x = Float::exp(*x - self.largest);
+                *x = Elementary::exp(*x - self.largest);
                 *l = *l + *x;
             }
         }
         let mut total = lanes.into_iter().fold(T::ZERO, Number::add);
         for x in chunks.into_remainder() {
-            *x = Float::exp(*x - self.largest);
+            *x = Elementary::exp(*x - self.largest);
             total = total + *x;
         }
         total

@@ -79,7 +79,7 @@ impl Geometry {
     }
 
     /// Taps along an axis that lie inside of the input, for a place of the window, and where the first tap lies.
-    fn inside(&self, axis: usize, place: usize) -> (Range<usize>, isize) {
+    pub(super) fn inside(&self, axis: usize, place: usize) -> (Range<usize>, isize) {
         let start = (place * self.strides[axis]) as isize - self.before[axis] as isize;
         let (step, size) = (self.dilation[axis] as isize, self.sizes[axis] as isize);
         let at_least = |n: isize| ((n - start).max(0) + step - 1) / step;

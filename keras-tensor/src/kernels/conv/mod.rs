@@ -3,8 +3,10 @@
 mod depthwise;
 mod epilogue;
 mod geometry;
+mod lines;
 mod pool;
 mod windows;
+mod winograd;
 
 pub(super) use epilogue::Epilogue;
 use geometry::Geometry;
@@ -15,9 +17,9 @@ use std::sync::Arc;
 use windows::{Transposed, Windows};
 
 use super::elementwise::Number;
-use super::gemm::{Finish, Float, Left, Output, Product, Right, View};
+use super::gemm::{self, Finish, Float, Left, Output, Product, Right, View};
 use super::shares::{for_shares, try_for_shares};
-use super::{elements, with_float};
+use super::{Real, elements, with_float};
 use crate::buffer::{Buffer, Held};
 use crate::op::{Conv, ConvFused, ConvPart};
 use crate::{Element, Result, Shape, Tensor};
@@ -116,13 +118,19 @@ impl Work {
         self.groups == 1 && self.geometry.is_pointwise()
     }
 
-    fn output<T: Float + Number + num_traits::Float>(
+    /// The convolution; `weight` is the tensor that the kernel belongs to, if it is one.
+    fn output<T: Real>(
         &self,
         x: &[T],
         kernel: &[T],
+        weight: Option<&Tensor>,
         epilogue: &Epilogue<T>,
         y: &mut [T],
-    ) {
+    ) -> Result<()> {
+        if let Some(side) = winograd::side::<T>(self) {
+            return winograd::output(side, self, x, kernel, weight, epilogue, y);
+        }
+        let rows = self.batch * self.geometry.count();
         let of_group = self.filters / self.groups;
         let mut rest = Output::new(y, self.filters);
         for group in 0..self.groups {
@@ -137,15 +145,21 @@ impl Work {
                     &windows
                 }
             };
+            let right = self.kernel(kernel, group, false);
+            let sizes = [rows, self.depth(), of_group];
+            let kept = weight.filter(|_| self.groups == 1);
+            let kept = kept.and_then(|w| gemm::kept(w, &right, sizes));
+            let packed = kept.as_ref().map(|k| Right::Packed(k.as_slice()));
             Product {
                 depth: self.depth(),
                 left,
-                right: Right::View(self.kernel(kernel, group, false)),
+                right: packed.unwrap_or(Right::View(right)),
                 add: false,
                 finish: Some(&epilogue.from(group * of_group)),
             }
             .compute(out);
         }
+        Ok(())
     }
 
     fn kernel_gradient<T: Float>(&self, x: &[T], g: &[T], kernel: &mut [T]) {
@@ -212,12 +226,7 @@ impl Work {
         });
     }
 
-    fn input<T: Float + Number + num_traits::Float>(
-        &self,
-        g: &[T],
-        kernel: &[T],
-        x: &mut [T],
-    ) -> Result<()> {
+    fn input<T: Real>(&self, g: &[T], kernel: &[T], x: &mut [T]) -> Result<()> {
         if self.is_plain() {
             Product {
                 depth: self.filters,
@@ -232,8 +241,8 @@ impl Work {
         if let Some(reverse) = self.reverse() {
             return with_room(kernel.len(), |turned| {
                 self.turned(kernel, turned);
-                reverse.output(g, turned, &Epilogue::NOTHING, x);
-            });
+                reverse.output(g, turned, None, &Epilogue::NOTHING, x)
+            })?;
         }
         self.scattered(g, kernel, x)
     }
@@ -271,13 +280,13 @@ impl Work {
 }
 
 /// `work` with room for so many elements.
-fn with_room<T: Element>(size: usize, work: impl FnOnce(&mut [T])) -> Result<()> {
+fn with_room<T: Element, R>(size: usize, work: impl FnOnce(&mut [T]) -> R) -> Result<R> {
     let mut room = Buffer::take(size * size_of::<T>())?;
     let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
-    work(elements(memory, size));
+    let result = work(elements(memory, size));
     // Kept for the next one.
     drop(Held::new(room));
-    Ok(())
+    Ok(result)
 }
 
 /// Whether every channel is convolved by itself.
@@ -294,7 +303,6 @@ pub(super) fn conv(conv: &Conv, a: &Tensor, b: &Tensor, shape: Shape) -> Result<
     };
     let dtype = a.dtype();
     with_float!(dtype, T => {
-        let (a, b) = (a.raw::<T>(), b.raw::<T>());
         let epilogue = Epilogue::NOTHING;
         Tensor::try_build(dtype, shape, |out: &mut [T]| {
             compute(&work, conv.part, a, b, &epilogue, out)
@@ -314,48 +322,46 @@ pub(super) fn conv_fused(fused: &ConvFused, inputs: &[&Tensor], shape: Shape) ->
             residual: given.residual.map(|t| t.raw::<T>()),
             activation: fused.activation,
         };
-        let (x, kernel) = (given.x.raw::<T>(), given.kernel.raw::<T>());
         Tensor::try_build(dtype, shape, |out: &mut [T]| {
-            compute(&work, ConvPart::Output, x, kernel, &epilogue, out)
+            compute(&work, ConvPart::Output, given.x, given.kernel, &epilogue, out)
         })
     })
 }
 
 /// One part of a convolution from the two others; the epilogue is that of the output.
-fn compute<T: Float + Number + num_traits::Float>(
+fn compute<T: Real>(
     work: &Work,
     part: ConvPart,
-    a: &[T],
-    b: &[T],
+    first: &Tensor,
+    second: &Tensor,
     epilogue: &Epilogue<T>,
     out: &mut [T],
 ) -> Result<()> {
+    let (a, b) = (first.raw::<T>(), second.raw::<T>());
     if out.is_empty() {
         return Ok(());
     }
-    let is_output = part == ConvPart::Output;
     if a.is_empty() || b.is_empty() {
         out.fill(T::ZERO);
-        if is_output {
+        if part == ConvPart::Output {
             Finish::finish(epilogue, &mut Output::new(out, work.filters), 0, 0);
         }
         return Ok(());
     }
     if is_depthwise(work) {
         match part {
-            ConvPart::Output => depthwise::output(work, a, b, out),
+            ConvPart::Output => depthwise::output(work, a, b, epilogue, out),
             ConvPart::Input => depthwise::input(work, a, b, out),
-            ConvPart::Kernel => depthwise::kernel_gradient(work, a, b, out),
-        }
-        if is_output {
-            Finish::finish(epilogue, &mut Output::new(out, work.filters), 0, 0);
+            ConvPart::Kernel => return depthwise::kernel_gradient(work, a, b, out),
         }
         return Ok(());
     }
     match part {
-        ConvPart::Output => work.output(a, b, epilogue, out),
-        ConvPart::Input => return work.input(a, b, out),
-        ConvPart::Kernel => work.kernel_gradient(a, b, out),
+        ConvPart::Output => work.output(a, b, Some(second), epilogue, out),
+        ConvPart::Input => work.input(a, b, out),
+        ConvPart::Kernel => {
+            work.kernel_gradient(a, b, out);
+            Ok(())
+        }
     }
-    Ok(())
 }

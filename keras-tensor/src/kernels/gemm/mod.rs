@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::elements;
 use super::threads;
-use crate::Element;
 use crate::buffer::{Buffer, Held};
+use crate::{Element, Tensor};
 use micro::{Tile, Tiled};
 pub(super) use pack::Left;
 use pack::{Panel, Panels};
@@ -76,6 +76,24 @@ fn with_room<T: Element, R>(size: usize, work: impl FnOnce(&mut [T]) -> R) -> Op
 pub(super) fn packed_size<T: Float>(depth: usize, columns: usize) -> usize {
     let lanes = T::kernels().lanes;
     depth * Panels { lanes, columns }.width()
+}
+
+/// A right factor that is a weight, laid out once and kept until the weight changes; `None` where it is read from where it
+/// lies instead.
+pub(super) fn kept<T: Float>(
+    weight: &Tensor,
+    view: &View<T>,
+    [rows, depth, columns]: [usize; 3],
+) -> Option<Arc<Buffer>> {
+    if rows <= FEW {
+        return None;
+    }
+    let size = packed_size::<T>(depth, columns);
+    let layout = [depth, columns, view.row, view.column, T::kernels().lanes];
+    weight.kept("panels", layout, size, |to| {
+        pack(view, depth, columns, to);
+        Ok(())
+    })
 }
 
 /// Lays out a right factor whole, for [`Right::Packed`].

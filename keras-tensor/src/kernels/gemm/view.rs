@@ -18,6 +18,12 @@ impl<'a, T> View<'a, T> {
         View { data, row, column }
     }
 
+    /// Rows that begin so many elements apart.
+    pub(in crate::kernels) fn strided(data: &'a [T], row: usize) -> Self {
+        let column = 1;
+        View { data, row, column }
+    }
+
     /// Whether elements up to `[rows - 1, columns - 1]` are there.
     pub(super) fn covers(&self, rows: usize, columns: usize) -> bool {
         rows == 0
@@ -107,7 +113,11 @@ impl<'a, T> Output<'a, T> {
     /// # Safety
     /// While the tile is there, nobody else reaches its elements.
     #[allow(unsafe_code)]
-    pub(super) unsafe fn tile(&self, rows: Range<usize>, columns: Range<usize>) -> Output<'a, T> {
+    pub(in crate::kernels) unsafe fn tile(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> Output<'a, T> {
         assert!(rows.end <= self.rows && columns.end <= self.columns);
         let offset = if rows.is_empty() || columns.is_empty() {
             0

@@ -2,6 +2,7 @@
 
 use num_traits::Float;
 
+use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::{Number, activate};
 use crate::kernels::simd::{Loop, vectorized};
 use crate::op::{Fused, Recurrent, RecurrentCell};
@@ -41,7 +42,7 @@ pub(super) trait Cell<T>: Sync {
 }
 
 /// The cell of an op.
-pub(super) fn of<T: Number + Float>(op: &Recurrent) -> Box<dyn Cell<T>> {
+pub(super) fn of<T: Number + Float + Elementary>(op: &Recurrent) -> Box<dyn Cell<T>> {
     let (new, gate) = (op.activation, op.recurrent_activation);
     match op.cell {
         RecurrentCell::Simple => Box::new(Simple { new }),
@@ -64,7 +65,7 @@ struct Gru {
     gate: Fused,
 }
 
-impl<T: Number + Float> Cell<T> for Simple {
+impl<T: Number + Float + Elementary> Cell<T> for Simple {
     fn forward(&self, row: Forward<T>) {
         row.h.copy_from_slice(row.products);
         activate(self.new, row.h);
@@ -77,7 +78,7 @@ impl<T: Number + Float> Cell<T> for Simple {
     }
 }
 
-impl<T: Number + Float> Cell<T> for Lstm {
+impl<T: Number + Float + Elementary> Cell<T> for Lstm {
     fn forward(&self, row: Forward<T>) {
         let units = row.h.len();
         let (c, gates) = row.kept.split_at_mut(units);
@@ -133,7 +134,7 @@ impl<T: Number + Float> Cell<T> for Lstm {
     }
 }
 
-impl<T: Number + Float> Cell<T> for Gru {
+impl<T: Number + Float + Elementary> Cell<T> for Gru {
     fn forward(&self, row: Forward<T>) {
         let units = row.h.len();
         let (gates, rest) = row.kept.split_at_mut(2 * units);

@@ -1,0 +1,83 @@
+//! Normalization by mean and variance, forwards and backwards, each element read as seldom as can be.
+
+mod along;
+mod batch;
+mod gather;
+mod sample;
+
+pub(super) use batch::{scale_shift, scale_shift_in_place};
+
+use std::array;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::{Lanes, with_float};
+use crate::buffer::Buffer;
+use crate::dtype::Element;
+use crate::op::{Normalize, Outputs, Over, Spec, Specs};
+use crate::{Result, Tensor};
+
+/// The results of [`crate::Op::Normalize`].
+pub(super) fn normalize(n: &Normalize, inputs: &[&Tensor], specs: &Specs) -> Result<Outputs> {
+    let x = inputs[0];
+    with_float!(x.dtype(), T => {
+        let [x_, gamma, beta] = array::from_fn(|i| inputs[i].raw::<T>());
+        let epsilon = n.epsilon as T;
+        built(specs, |[y, mean, variance]: [&mut [T]; 3]| match n.over {
+            Over::Batch(axis) => {
+                let lanes = Lanes::new(x.shape(), axis);
+                batch::normalize(x_, [gamma, beta], &lanes, epsilon, [y, mean, variance])
+            }
+            Over::Sample(_) | Over::Squares(_) => {
+                let centered = matches!(n.over, Over::Sample(_));
+                sample::normalize(x_, [gamma, beta], epsilon, centered, [y, mean, variance])
+            }
+        })
+    })
+}
+
+/// The results of [`crate::Op::NormalizeGrad`].
+pub(super) fn normalize_grad(n: &Normalize, inputs: &[&Tensor], specs: &Specs) -> Result<Outputs> {
+    let x = inputs[0];
+    with_float!(x.dtype(), T => {
+        let inputs: [&[T]; 5] = array::from_fn(|i| inputs[i].raw::<T>());
+        let epsilon = n.epsilon as T;
+        built(specs, |outputs: [&mut [T]; 3]| match n.over {
+            Over::Batch(axis) => {
+                batch::normalize_grad(inputs, &Lanes::new(x.shape(), axis), epsilon, outputs)
+            }
+            Over::Sample(_) | Over::Squares(_) => {
+                sample::normalize_grad(inputs, epsilon, matches!(n.over, Over::Sample(_)), outputs)
+            }
+        })
+    })
+}
+
+/// Tensors that are filled together.
+fn built<T: Element, const N: usize>(
+    specs: &Specs,
+    fill: impl FnOnce([&mut [T]; N]) -> Result<()>,
+) -> Result<Outputs> {
+    let buffers = specs.iter().map(|s| {
+        let size = s.shape.checked_size("normalize")?;
+        Ok((size, Buffer::take(size * s.dtype.size())?))
+    });
+    let mut buffers: SmallVec<[(usize, Arc<Buffer>); 3]> = buffers.collect::<Result<_>>()?;
+    let mut memory = buffers.iter_mut().map(|(size, buffer)| {
+        let buffer = Arc::get_mut(buffer).expect("a taken buffer has one holder");
+        &mut buffer.as_mut_slice::<T>()[..*size]
+    });
+    fill(array::from_fn(|_| {
+        memory.next().expect("there is a spec for each")
+    }))?;
+    let tensor = |((_, buffer), s): ((usize, Arc<Buffer>), &Spec)| {
+        Tensor::from_buffer(s.dtype, s.shape.clone(), buffer)
+    };
+    Ok(buffers.into_iter().zip(specs).map(tensor).collect())
+}
+
+/// Runs `work` with recycled memory of `size` elements, which holds anything before.
+fn with_space<T: Element>(size: usize, work: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()> {
+    Tensor::try_build(T::DTYPE, [size].into(), work).map(drop)
+}
