@@ -1,7 +1,8 @@
 """How contestants are started, and how they are asked: the one place that knows the protocol.
 
-A contestant is a process that prepares one workload and then waits. For each line that it is sent it does a round, and
-answers with a line of JSON: `seconds` and `steps`, `peak_mb`, a `result`, perhaps `versions`.
+A contestant is a process that prepares one workload and then waits. For each line that it is sent it does a round of
+so many steps as the line says, and answers with a line of JSON: `seconds` and `steps`, `peak_mb`, a `result`, perhaps
+`versions`. A contestant whose rounds are epochs of Keras's `fit` does as many steps as it was started with.
 """
 
 import json
@@ -52,8 +53,8 @@ def rust_binary(peer):
 
 
 def command(peer, workload, options):
-    steps = workload.peers.get(peer) or workload.steps
-    words = [*workload.words, "--steps", str(steps), "--threads", str(options.threads)]
+    words = [workload.program, "--batch", str(workload.batch)]
+    words += ["--steps", str(workload.steps), "--threads", str(options.threads)]
     words += [] if workload.cold else ["--serve"]
     models = os.path.join(options.envs, "models")
     file = ["--file", os.path.join(models, workload.file)] if workload.file else []
@@ -96,11 +97,11 @@ class Contestant:
         except OSError as problem:
             raise Failed(f"cannot be started: {problem}") from problem
 
-    def ask(self):
+    def ask(self, steps):
         """One round: the answer, with the `cpu` seconds of it."""
         before = self.cpu_seconds()
         try:
-            self.process.stdin.write("\n")
+            self.process.stdin.write(f"{steps}\n")
         except OSError:
             pass  # It has ended; what it said is read below.
         line = self.answer()

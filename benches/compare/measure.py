@@ -2,78 +2,89 @@
 
 import statistics
 import sys
+import time
 
 from contestants import Contestant, Failed
 from workloads import FLOOR, OURS
 
+# Seconds that a round shall last.
+ROUND = 1.0
 # Who needs this many times as long as the fastest peer takes part in a few rounds only.
 SLOW = 2.5
 FEW = 3
+# Seconds between two turns, in which threads of the one before, that wait by spinning, go to sleep.
+PAUSE = 0.02
+
+
+class Entry:
+    """A contestant with what it was measured at: `seconds` and `cpu` of a step by round, `peak_mb` and `versions`, or how
+    it `failed`."""
+
+    def __init__(self, peer, workload, options):
+        self.peer, self.workload, self.options = peer, workload, options
+        self.result = {"seconds": [], "cpu": [], "peak_mb": 0, "versions": ""}
+        self.process, self.steps, self.rounds = None, 1, options.rounds
+
+    def turn(self, counts):
+        """A round; a failure is noted, and is the end of it. The seconds of a step, or none."""
+        if "failed" in self.result or self.rounds <= len(self.result["seconds"]):
+            return None
+        try:
+            line = self.cold() if self.workload.cold else self.warm()
+        except Failed as problem:
+            self.result["failed"] = str(problem)
+            print(f"{self.workload.name}: {self.peer} {problem}", file=sys.stderr)
+            return None
+        seconds, cpu = (line[key] / line["steps"] for key in ("seconds", "cpu"))
+        self.steps = max(1, int(ROUND / max(seconds, 1e-7)))
+        self.result.update(peak_mb=line["peak_mb"], versions=line.get("versions", ""))
+        if counts:
+            self.result["seconds"].append(seconds)
+            self.result["cpu"].append(cpu)
+        return seconds
+
+    def warm(self):
+        self.process = self.process or Contestant(self.peer, self.workload, self.options)
+        return self.process.ask(self.steps)
+
+    def cold(self):
+        process = Contestant(self.peer, self.workload, self.options)
+        try:
+            return process.first()
+        finally:
+            process.stop()
 
 
 def measure(workload, peers, options):
-    """For each contestant `seconds` and `cpu` of a step by round, `peak_mb` and `versions`, or how it `failed`."""
-    results = {peer: {"seconds": [], "cpu": [], "peak_mb": 0, "versions": ""} for peer in peers}
-    alive = {}
+    """The results of each contestant, by name."""
+    entries = [Entry(peer, workload, options) for peer in peers]
+    # What is first of a kind is not counted: compiling, then the first step without it, by which steps of a round are chosen.
+    uncounted = 1 if workload.cold else 2
     try:
-        if not workload.cold:
-            for peer in peers:
-                start(peer, workload, options, alive, results)
-        limits = {}
-        for number in range(-1, options.rounds):
+        for number in range(-uncounted, options.rounds):
             shown = []
-            for peer in peers:
-                if "failed" in results[peer] or number >= limits.get(peer, options.rounds):
-                    continue
-                line = turn(peer, workload, options, alive, results)
-                if line is None:
-                    continue
-                seconds, cpu = (line[key] / line["steps"] for key in ("seconds", "cpu"))
-                if number < 0:
-                    results[peer]["first"] = seconds
-                else:
-                    results[peer]["seconds"].append(seconds)
-                    results[peer]["cpu"].append(cpu)
-                results[peer]["peak_mb"] = line["peak_mb"]
-                results[peer]["versions"] = line.get("versions", "")
-                shown.append(f"{peer} {seconds * workload.per_second:.4g}")
-            print(f"{workload.name}, round {number + 1} of {options.rounds}: {', '.join(shown)}", file=sys.stderr, flush=True)
-            # The uncounted round compiles and warms up, so that only the first counted one tells who is slow.
+            for entry in entries:
+                seconds = entry.turn(number >= 0)
+                if seconds is not None:
+                    shown.append(f"{entry.peer} {seconds * workload.per_second:.4g}")
+                time.sleep(PAUSE)
+            print(f"{workload.name}, round {number + 1}: {', '.join(shown)}", file=sys.stderr, flush=True)
             if number == 0:
-                limits = slow_ones(results, options.rounds)
+                limit(entries)
     finally:
-        for contestant in alive.values():
-            contestant.stop()
-    return results
+        for entry in entries:
+            if entry.process:
+                entry.process.stop()
+    return {entry.peer: entry.result for entry in entries}
 
 
-def start(peer, workload, options, alive, results):
-    try:
-        alive[peer] = Contestant(peer, workload, options)
-    except Failed as problem:
-        results[peer]["failed"] = str(problem)
-
-
-def turn(peer, workload, options, alive, results):
-    """A round of one contestant; nothing if it failed, which is noted."""
-    try:
-        if not workload.cold:
-            return alive[peer].ask()
-        contestant = Contestant(peer, workload, options)
-        try:
-            return contestant.first()
-        finally:
-            contestant.stop()
-    except Failed as problem:
-        results[peer]["failed"] = str(problem)
-        print(f"{workload.name}: {peer} {problem}", file=sys.stderr)
-        return None
-
-
-def slow_ones(results, rounds):
-    peers = {p: r["seconds"][0] for p, r in results.items() if r["seconds"] and p not in (OURS, FLOOR)}
+def limit(entries):
+    """After the first counted round: who is far behind the fastest peer need not go all the way."""
+    peers = {e: e.result["seconds"][0] for e in entries if e.result["seconds"] and e.peer not in (OURS, FLOOR)}
     fastest = min(peers.values(), default=0)
-    return {peer: min(FEW, rounds) for peer, seconds in peers.items() if seconds > SLOW * fastest}
+    for entry, seconds in peers.items():
+        if seconds > SLOW * fastest:
+            entry.rounds = min(FEW, entry.rounds)
 
 
 def quotients(results, peer, base=OURS):

@@ -1,7 +1,7 @@
 """What the Python peers share: their arguments, their data, and how they answer.
 
-A peer prepares one workload, then does a round for every line of its input and answers with a line of JSON: `seconds`,
-`steps`, `peak_mb`, `versions`, and a `result` that shows that the work was done.
+A peer prepares one workload, then does a round for every line of its input, of so many steps as the line says, and answers
+with a line of JSON: `seconds`, `steps`, `peak_mb`, `versions`, and a `result` that shows that the work was done.
 """
 
 import argparse
@@ -84,22 +84,23 @@ def answer(seconds, steps, result, versions):
 
 
 def asked():
-    """Waits for the line that asks for a round; whether there is one."""
-    return bool(sys.stdin.readline())
+    """Waits for the line that asks for a round: its number of steps, or 0 if there is none."""
+    line = sys.stdin.readline()
+    return int(line) if line else 0
 
 
 def serve(options, step, versions):
     """Answers rounds; `step` does one step, and what the last one gives is the result."""
 
-    def round_of():
+    def round_of(steps):
         start = time.perf_counter()
-        for _ in range(options.steps):
+        for _ in range(steps):
             result = step()
         # Libraries that compute later must be made to finish: whoever asks for a value waits for it.
         result = result() if callable(result) else result
-        answer(time.perf_counter() - start, options.steps, result, versions)
+        answer(time.perf_counter() - start, steps, result, versions)
 
     if not options.serve:
-        return round_of()
-    while asked():
-        round_of()
+        return round_of(options.steps)
+    while steps := asked():
+        round_of(steps)

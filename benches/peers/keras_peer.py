@@ -37,7 +37,7 @@ class Rounds(keras.callbacks.Callback):
 
 
 def fitting(model, x, y, batch):
-    """One call of `fit` whose epochs are the rounds. Steps of a round must divide those of a pass over the data."""
+    """One call of `fit` whose epochs are the rounds, all of `--steps`, which must divide the steps of a pass."""
     rounds = {"epochs": 1_000_000, "steps_per_epoch": options.steps, "callbacks": [Rounds()]}
     model.fit(x, y, batch_size=batch, verbose=0, **rounds)
 

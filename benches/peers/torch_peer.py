@@ -46,10 +46,10 @@ def fitting(model, x, y, batch):
     step = step_of(model, adam(model.parameters()), nn.functional.cross_entropy)
     passes = itertools.chain.from_iterable(torch.randperm(len(x)).split(batch) for _ in itertools.count())
 
-    def round_of():
+    def round_of(steps):
         start = time.perf_counter()
         total, correct, seen = torch.zeros(()), torch.zeros((), dtype=torch.int64), 0
-        for chosen in itertools.islice(passes, options.steps):
+        for chosen in itertools.islice(passes, steps):
             wanted = y[chosen]
             logits, loss = step(x[chosen], wanted)
             with torch.no_grad():
@@ -58,12 +58,12 @@ def fitting(model, x, y, batch):
             seen += len(chosen)
         total.item()
         accuracy = correct.item() / seen
-        common.answer(time.perf_counter() - start, options.steps, accuracy, versions)
+        common.answer(time.perf_counter() - start, steps, accuracy, versions)
 
     if not options.serve:
-        return round_of()
-    while common.asked():
-        round_of()
+        return round_of(options.steps)
+    while steps := common.asked():
+        round_of(steps)
 
 
 def training(step, batches):

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! workload NAME [--steps N] [--threads N] [--batch N] [--file PATH]     one round, one line of JSON
-//! workload NAME ... --serve                                             one round for every line of the input
+//! workload NAME ... --serve                                             one round for every line of the input,
+//!                                                                       of so many steps as the line says
 //! workload export FOLDER                                                writes MNIST: images.u8 and labels.u8
 //! ```
 
@@ -32,11 +33,11 @@ fn run(name: &str, words: impl Iterator<Item = String>) -> Result<(), Problem> {
         .build_global()?;
     let mut round = workload(&options)?;
     let mut out = std::io::stdout();
-    let mut report = || -> Result<(), Problem> {
+    let mut report = |steps: usize| -> Result<(), Problem> {
         let start = Instant::now();
-        let result = round(options.steps)?;
+        let result = round(steps)?;
         let seconds = start.elapsed().as_secs_f64();
-        let (steps, peak) = (options.steps, peak_mb());
+        let peak = peak_mb();
         writeln!(
             out,
             r#"{{"seconds":{seconds:.7},"steps":{steps},"peak_mb":{peak},"result":"{result:.5}"}}"#
@@ -44,11 +45,11 @@ fn run(name: &str, words: impl Iterator<Item = String>) -> Result<(), Problem> {
         Ok(out.flush()?)
     };
     if !options.serve {
-        return report();
+        return report(options.steps);
     }
     std::io::stdin().lock().lines().try_for_each(|line| {
-        line?;
-        report()
+        let line = line?;
+        report(line.trim().parse().unwrap_or(options.steps))
     })
 }
 
