@@ -77,7 +77,7 @@ def environment(options):
 
 
 class Contestant:
-    def __init__(self, peer, workload, options):
+    def __init__(self, words, options):
         pin = (lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})) if options.threads == 1 else None
         pipe = subprocess.PIPE
         # Libraries are noisy on standard error; what a contestant says there is shown only if it fails.
@@ -85,7 +85,7 @@ class Contestant:
         self.began = time.perf_counter()
         try:
             self.process = subprocess.Popen(
-                command(peer, workload, options),
+                words,
                 stdin=pipe,
                 stdout=pipe,
                 stderr=self.errors,

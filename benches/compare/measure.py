@@ -4,7 +4,7 @@ import statistics
 import sys
 import time
 
-from contestants import Contestant, Failed
+from contestants import Contestant, Failed, command
 from workloads import FLOOR, OURS
 
 # Seconds that a round shall last.
@@ -22,6 +22,7 @@ class Entry:
 
     def __init__(self, peer, workload, options):
         self.peer, self.workload, self.options = peer, workload, options
+        self.words = command(peer, workload, options)
         self.result = {"seconds": [], "cpu": [], "peak_mb": 0, "versions": ""}
         self.process, self.steps, self.rounds = None, 1, options.rounds
 
@@ -44,11 +45,11 @@ class Entry:
         return seconds
 
     def warm(self):
-        self.process = self.process or Contestant(self.peer, self.workload, self.options)
+        self.process = self.process or Contestant(self.words, self.options)
         return self.process.ask(self.steps)
 
     def cold(self):
-        process = Contestant(self.peer, self.workload, self.options)
+        process = Contestant(self.words, self.options)
         try:
             return process.first()
         finally:
