@@ -4,6 +4,7 @@ use num_traits::Float;
 
 use super::super::elementary::Elementary;
 use super::super::elementwise::Number;
+use crate::Element;
 use crate::op::Fused;
 
 /// `activation(sum * scale + bias + residual)`, each part where it is given.
@@ -33,6 +34,19 @@ impl<T> Epilogue<'_, T> {
             scale: self.scale.map(|s| &s[channel..]),
             bias: self.bias.map(|b| &b[channel..]),
             residual: self.residual.map(|r| &r[channel..]),
+            activation: self.activation,
+        }
+    }
+
+    /// The same for single floats, which these are.
+    pub(in crate::kernels) fn single(&self) -> Epilogue<'_, f32>
+    where
+        T: Element,
+    {
+        Epilogue {
+            scale: self.scale.map(bytemuck::cast_slice),
+            bias: self.bias.map(bytemuck::cast_slice),
+            residual: self.residual.map(bytemuck::cast_slice),
             activation: self.activation,
         }
     }

@@ -22,7 +22,7 @@ use super::shares::{for_shares, try_for_shares};
 use super::{Real, elements, with_float};
 use crate::buffer::{Buffer, Held};
 use crate::op::{Conv, ConvFused, ConvPart};
-use crate::{Element, Result, Shape, Tensor};
+use crate::{DType, Element, Result, Shape, Tensor};
 
 /// Elements of the gradient of the matrix of windows that are computed at a time.
 const WINDOWS: usize = 1 << 18;
@@ -127,8 +127,12 @@ impl Work {
         epilogue: &Epilogue<T>,
         y: &mut [T],
     ) -> Result<()> {
-        if let Some(side) = winograd::side::<T>(self) {
-            return winograd::output(side, self, x, kernel, weight, epilogue, y);
+        if T::DTYPE == DType::F32
+            && let Some(side) = winograd::side(self)
+        {
+            let (x, kernel) = (bytemuck::cast_slice(x), bytemuck::cast_slice(kernel));
+            let y = bytemuck::cast_slice_mut(y);
+            return winograd::output(side, self, x, kernel, weight, &epilogue.single(), y);
         }
         let rows = self.batch * self.geometry.count();
         let of_group = self.filters / self.groups;

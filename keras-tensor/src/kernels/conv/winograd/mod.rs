@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use super::super::gemm::{self, Output, Product, Right, View};
 use super::super::shares::for_shares;
 use super::super::simd::{Loop, widest};
-use super::super::{Real, threads};
+use super::super::threads;
 use super::{Epilogue, Work, with_room};
 use crate::{Result, Tensor, observe};
 use transforms::{Four, LANES, Lanes, Transforms, Two};
@@ -31,7 +31,7 @@ pub(super) enum Side {
 }
 
 /// The squares that suit a convolution, if any do. In training they are small: rounding errors are those of plain sums then.
-pub(super) fn side<T>(work: &Work) -> Option<Side> {
+pub(super) fn side(work: &Work) -> Option<Side> {
     let geometry = &work.geometry;
     let is_plain = geometry.taps == [1, 3, 3]
         && geometry.strides == [1; 3]
@@ -40,7 +40,7 @@ pub(super) fn side<T>(work: &Work) -> Option<Side> {
         && geometry.sizes[0] == 1
         && work.channels >= 2 * LANES
         && work.filters >= 2 * LANES;
-    if !is_plain || size_of::<T>() != 4 || !is_on() {
+    if !is_plain || !is_on() {
         return None;
     }
     let squares = |side: usize| {
@@ -60,53 +60,53 @@ fn is_on() -> bool {
 }
 
 /// The convolution, into `y`. The transformed kernel is kept with `tensor`, if it is a weight.
-pub(super) fn output<T: Real>(
+pub(super) fn output(
     side: Side,
     work: &Work,
-    x: &[T],
-    kernel: &[T],
+    x: &[f32],
+    kernel: &[f32],
     tensor: Option<&Tensor>,
-    epilogue: &Epilogue<T>,
-    y: &mut [T],
+    epilogue: &Epilogue<f32>,
+    y: &mut [f32],
 ) -> Result<()> {
     match side {
-        Side::Two => run::<T, Two, 4, 2>(work, x, kernel, tensor, epilogue, y),
-        Side::Four => run::<T, Four, 6, 4>(work, x, kernel, tensor, epilogue, y),
+        Side::Two => run::<Two, 4, 2>(work, x, kernel, tensor, epilogue, y),
+        Side::Four => run::<Four, 6, 4>(work, x, kernel, tensor, epilogue, y),
     }
 }
 
-fn run<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
+fn run<V: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
-    x: &[T],
-    kernel: &[T],
+    x: &[f32],
+    kernel: &[f32],
     tensor: Option<&Tensor>,
-    epilogue: &Epilogue<T>,
-    y: &mut [T],
+    epilogue: &Epilogue<f32>,
+    y: &mut [f32],
 ) -> Result<()> {
-    let size = N * N * gemm::packed_size::<T>(work.channels, work.filters);
+    let size = N * N * gemm::packed_size::<f32>(work.channels, work.filters);
     let layout = [N, work.channels, work.filters, 0, 0];
-    let make = |to: &mut [T]| transformed::<T, V, N, M>(work, kernel, to);
+    let make = |to: &mut [f32]| transformed::<V, N, M>(work, kernel, to);
     let kept = tensor.and_then(|t| t.kept("winograd", layout, size, make));
     match kept {
-        Some(kept) => squares::<T, V, N, M>(work, x, &kept.as_slice()[..size], epilogue, y),
+        Some(kept) => squares::<V, N, M>(work, x, &kept.as_slice()[..size], epilogue, y),
         None => with_room(size, |room| {
             make(room)?;
-            squares::<T, V, N, M>(work, x, room, epilogue, y)
+            squares::<V, N, M>(work, x, room, epilogue, y)
         })?,
     }
 }
 
 /// The kernel as `N * N` right factors `[channels, filters]`.
-fn transformed<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
+fn transformed<V: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
-    kernel: &[T],
-    to: &mut [T],
+    kernel: &[f32],
+    to: &mut [f32],
 ) -> Result<()> {
     let (channels, filters) = (work.channels, work.filters);
     let of_channel = N * N * filters;
     with_room(channels * of_channel, |room| {
         for_shares(room, of_channel, &|start, to| {
-            widest(TransformKernel::<T, V, N, M> {
+            widest(TransformKernel::<V, N, M> {
                 kernel: &kernel[start / of_channel * filters..],
                 step: channels * filters,
                 filters,
@@ -114,7 +114,7 @@ fn transformed<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
                 transforms: std::marker::PhantomData,
             });
         });
-        let size = gemm::packed_size::<T>(channels, filters);
+        let size = gemm::packed_size::<f32>(channels, filters);
         for_shares(to, size, &|start, to| {
             let factor = View::strided(&room[start / size * filters..], of_channel);
             gemm::pack(&factor, channels, filters, to);
@@ -122,25 +122,25 @@ fn transformed<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
     })
 }
 
-struct TransformKernel<'a, T, V, const N: usize, const M: usize> {
+struct TransformKernel<'a, V, const N: usize, const M: usize> {
     /// From the channel on.
-    kernel: &'a [T],
+    kernel: &'a [f32],
     /// Elements from a tap to the next.
     step: usize,
     filters: usize,
-    to: &'a mut [T],
+    to: &'a mut [f32],
     transforms: std::marker::PhantomData<V>,
 }
 
-impl<T: num_traits::Float, V: Transforms<N, M>, const N: usize, const M: usize> Loop
-    for TransformKernel<'_, T, V, N, M>
+impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop
+    for TransformKernel<'_, V, N, M>
 {
     type Output = ();
     #[inline(always)]
     fn run(self) {
         for f in (0..self.filters).step_by(LANES) {
             let tap = |i: usize| Lanes::load(&self.kernel[i * self.step..][..self.filters][f..]);
-            let lines: [[Lanes<T>; N]; 3] = from_fn(|j| V::of_kernel(from_fn(|i| tap(i * 3 + j))));
+            let lines: [[Lanes<f32>; N]; 3] = from_fn(|j| V::of_kernel(from_fn(|i| tap(i * 3 + j))));
             for i in 0..N {
                 let line = V::of_kernel(from_fn(|j| lines[j][i]));
                 for (j, value) in line.into_iter().enumerate() {
@@ -151,12 +151,12 @@ impl<T: num_traits::Float, V: Transforms<N, M>, const N: usize, const M: usize> 
     }
 }
 
-fn squares<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
+fn squares<V: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
-    x: &[T],
-    factors: &[T],
-    epilogue: &Epilogue<T>,
-    y: &mut [T],
+    x: &[f32],
+    factors: &[f32],
+    epilogue: &Epilogue<f32>,
+    y: &mut [f32],
 ) -> Result<()> {
     let [_, high, wide] = work.geometry.places;
     let grid = [high.div_ceil(M), wide.div_ceil(M)];
@@ -172,7 +172,7 @@ fn squares<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
         // SAFETY: a place of the output belongs to one square, and a square to one block.
         #[allow(unsafe_code)]
         let y = unsafe { y.tile(0..y.rows(), 0..y.columns()) };
-        let squares = Squares::<T> {
+        let squares = Squares {
             work,
             grid,
             first: block.start,
@@ -188,33 +188,33 @@ fn squares<T: Real, V: Transforms<N, M>, const N: usize, const M: usize>(
 }
 
 /// Some squares of the output, counted over all samples.
-struct Squares<'a, T> {
+struct Squares<'a> {
     work: &'a Work,
     /// Squares along the two axes of a sample.
     grid: [usize; 2],
     first: usize,
     count: usize,
-    x: &'a [T],
+    x: &'a [f32],
 }
 
-impl<T: Real> Squares<'_, T> {
+impl Squares<'_> {
     fn compute<V: Transforms<N, M>, const N: usize, const M: usize>(
         &self,
-        factors: &[T],
-        epilogue: &Epilogue<T>,
-        y: Output<T>,
+        factors: &[f32],
+        epilogue: &Epilogue<f32>,
+        y: Output<f32>,
     ) -> Result<()> {
         let (channels, filters) = (self.work.channels, self.work.filters);
         // Rows that begin at the same place of a cache's sets push each other out of it.
-        let row = match (channels * size_of::<T>()).is_multiple_of(1024) {
+        let row = match (channels * size_of::<f32>()).is_multiple_of(1024) {
             true => channels + LANES,
             false => channels,
         };
         let (of_input, of_products) = (self.count * row, self.count * filters);
-        let size = gemm::packed_size::<T>(channels, filters);
+        let size = gemm::packed_size::<f32>(channels, filters);
         with_room(N * N * (of_input + of_products), |room| {
             let (input, products) = room.split_at_mut(N * N * of_input);
-            widest(TransformInput::<T, V, N, M> {
+            widest(TransformInput::<V, N, M> {
                 squares: self,
                 row,
                 to: input,
@@ -231,7 +231,7 @@ impl<T: Real> Squares<'_, T> {
                 }
                 .compute(Output::new(out, filters));
             }
-            widest(TransformProducts::<T, V, N, M> {
+            widest(TransformProducts::<V, N, M> {
                 squares: self,
                 products,
                 epilogue,
@@ -250,16 +250,16 @@ impl<T: Real> Squares<'_, T> {
     }
 }
 
-struct TransformInput<'a, T, V, const N: usize, const M: usize> {
-    squares: &'a Squares<'a, T>,
+struct TransformInput<'a, V, const N: usize, const M: usize> {
+    squares: &'a Squares<'a>,
     /// Elements from a square's channels to the next one's.
     row: usize,
-    to: &'a mut [T],
+    to: &'a mut [f32],
     transforms: std::marker::PhantomData<V>,
 }
 
-impl<T: Real, V: Transforms<N, M>, const N: usize, const M: usize> Loop
-    for TransformInput<'_, T, V, N, M>
+impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop
+    for TransformInput<'_, V, N, M>
 {
     type Output = ();
     #[inline(always)]
@@ -286,7 +286,7 @@ impl<T: Real, V: Transforms<N, M>, const N: usize, const M: usize> Loop
                     Some(from) => Lanes::load(&squares.x[from..][..channels][c..]),
                     None => Lanes::zero(),
                 };
-                let lines: [[Lanes<T>; N]; N] = from_fn(|j| V::of_input(from_fn(|i| at(i, j))));
+                let lines: [[Lanes<f32>; N]; N] = from_fn(|j| V::of_input(from_fn(|i| at(i, j))));
                 for i in 0..N {
                     let line = V::of_input(from_fn(|j| lines[j][i]));
                     for (j, value) in line.into_iter().enumerate() {
@@ -299,16 +299,16 @@ impl<T: Real, V: Transforms<N, M>, const N: usize, const M: usize> Loop
     }
 }
 
-struct TransformProducts<'a, 'b, T, V, const N: usize, const M: usize> {
-    squares: &'a Squares<'a, T>,
-    products: &'a [T],
-    epilogue: &'a Epilogue<'a, T>,
-    y: Output<'b, T>,
+struct TransformProducts<'a, 'b, V, const N: usize, const M: usize> {
+    squares: &'a Squares<'a>,
+    products: &'a [f32],
+    epilogue: &'a Epilogue<'a, f32>,
+    y: Output<'b, f32>,
     transforms: std::marker::PhantomData<V>,
 }
 
-impl<T: Real, V: Transforms<N, M>, const N: usize, const M: usize> Loop
-    for TransformProducts<'_, '_, T, V, N, M>
+impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop
+    for TransformProducts<'_, '_, V, N, M>
 {
     type Output = ();
     #[inline(always)]
@@ -323,7 +323,7 @@ impl<T: Real, V: Transforms<N, M>, const N: usize, const M: usize> Loop
                     let row = i * squares.count + square;
                     Lanes::load(&self.products[row * filters..][..filters][f..])
                 };
-                let lines: [[Lanes<T>; M]; N] =
+                let lines: [[Lanes<f32>; M]; N] =
                     from_fn(|j| V::of_products(from_fn(|i| at(i * N + j))));
                 for i in 0..M.min(high - place[0]) {
                     let line = V::of_products(from_fn(|j| lines[j][i]));
