@@ -39,7 +39,7 @@ pub fn apply_one(op: Op, inputs: &[&Tensor]) -> Result<Tensor> {
 fn compute(op: &Op, inputs: Inputs) -> Result<Outputs> {
     let borrowed = inputs.as_refs();
     let specs = infer(op, &borrowed)?;
-    let symbolic = borrowed.iter().any(|t| t.is_meta())
+    let symbolic = borrowed.iter().any(|t| !t.has_data())
         || (matches!(op, Op::Fill(_) | Op::Arange(_)) && observe::is_meta_scope());
     drop(borrowed);
     if symbolic {
