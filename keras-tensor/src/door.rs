@@ -47,7 +47,7 @@ fn compute(op: &Op, inputs: Inputs) -> Result<Outputs> {
 fn carry_out(op: &Op, inputs: Inputs) -> Result<Outputs> {
     let borrowed = inputs.as_refs();
     let specs = infer(op, &borrowed)?;
-    let symbolic = borrowed.iter().any(|t| t.is_meta())
+    let symbolic = borrowed.iter().any(|t| !t.has_data())
         || (matches!(op, Op::Fill(_) | Op::Arange(_)) && observe::is_meta_scope());
     drop(borrowed);
     if symbolic {

@@ -188,9 +188,15 @@ impl Tensor {
         self.shape.size()
     }
 
-    /// Whether there is a shape but no data.
+    /// Whether there is a shape but no data, so that shapes are all that is wanted.
+    ///
+    /// While a computation is traced ([`crate::observe::traced`]) it is false: code must do what it would do with data.
     pub fn is_meta(&self) -> bool {
-        matches!(self.storage, Storage::Meta)
+        !self.has_data() && !crate::observe::is_tracing()
+    }
+
+    pub(crate) fn has_data(&self) -> bool {
+        !matches!(self.storage, Storage::Meta)
     }
 
     /// Whether nobody else holds this tensor's memory, and it begins with this tensor.
@@ -232,7 +238,7 @@ impl Tensor {
                 format!("{}; cast it first", T::DTYPE),
             ));
         }
-        if self.is_meta() {
+        if !self.has_data() {
             return Err(Error::NoData {
                 op: "reading values".into(),
                 shape: self.shape.clone(),
@@ -291,7 +297,7 @@ impl Tensor {
                 format!("{}; cast it first", T::DTYPE),
             ));
         }
-        if self.is_meta() {
+        if !self.has_data() {
             return Err(Error::NoData {
                 op: "Tensor::to_vec".into(),
                 shape: self.shape.clone(),
@@ -309,7 +315,7 @@ impl Tensor {
     /// # Errors
     /// There is no data.
     pub fn to_f64_vec(&self) -> Result<Vec<f64>> {
-        if self.is_meta() {
+        if !self.has_data() {
             return Err(Error::NoData {
                 op: "Tensor::to_f64_vec".into(),
                 shape: self.shape.clone(),
@@ -330,7 +336,7 @@ impl Tensor {
                 "exactly one element; reduce it or take a slice first",
             ));
         }
-        if self.is_meta() {
+        if !self.has_data() {
             return Err(Error::NoData {
                 op: "Tensor::item".into(),
                 shape: self.shape.clone(),

@@ -236,7 +236,7 @@ impl Variable {
             return Ok(());
         }
         self.refuse_while_traced(Some(value))?;
-        if value.is_meta() {
+        if !value.has_data() {
             return Err(Error::NoData {
                 op: format!("assigning variable `{}`", self.path()),
                 shape: value.shape().clone(),

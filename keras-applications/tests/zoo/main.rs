@@ -3,6 +3,7 @@
 mod arguments;
 mod formula;
 mod golden;
+mod plans;
 mod pretrained;
 mod step;
 mod torchvision;

@@ -59,7 +59,12 @@ fn border(node: &Node) -> Option<(Pad, usize)> {
         return None;
     };
     let last = pad.before.rank().checked_sub(1)?;
-    let ends = [pad.before[0], pad.after[0], pad.before[last], pad.after[last]];
+    let ends = [
+        pad.before[0],
+        pad.after[0],
+        pad.before[last],
+        pad.after[last],
+    ];
     let fits = last >= 2 && pad.value == 0.0 && ends == [0; 4];
     fits.then(|| (pad.clone(), node.inputs[0]))
 }

@@ -65,6 +65,12 @@ impl Draft {
         Ok(place)
     }
 
+    /// A closed tensor before it was reshaped.
+    pub(super) fn before_reshape(&self, place: usize) -> Option<usize> {
+        let maker = self.ahead.iter().find(|n| n.outputs.contains(&place))?;
+        matches!(maker.op, Op::Reshape(_)).then(|| maker.inputs[0])
+    }
+
     fn meta(&self, place: usize) -> Tensor {
         let value = &self.values[place];
         Tensor::meta(value.shape.clone(), value.dtype)
@@ -163,7 +169,9 @@ impl Draft {
             });
         }
         let outputs = std::mem::take(&mut self.outputs);
-        let outputs = outputs.iter().map(|&p| self.place(p, &mut places, &mut program));
+        let outputs = outputs
+            .iter()
+            .map(|&p| self.place(p, &mut places, &mut program));
         program.outputs = outputs.collect();
         self.plan_ahead(&mut program);
         program
@@ -176,25 +184,22 @@ impl Draft {
         places: &mut HashMap<usize, Place>,
         program: &mut Program,
     ) -> Place {
-        *places.entry(place).or_insert_with(|| match &self.values[place].source {
-            Source::Weight(variable) => {
-                program.weights.push(variable.clone());
-                Place::Weight(program.weights.len() - 1)
-            }
-            _ => {
-                program.kept.push(place);
-                Place::Constant(program.kept.len() - 1)
-            }
-        })
+        *places
+            .entry(place)
+            .or_insert_with(|| match &self.values[place].source {
+                Source::Weight(variable) => {
+                    program.weights.push(variable.clone());
+                    Place::Weight(program.weights.len() - 1)
+                }
+                _ => {
+                    program.kept.push(place);
+                    Place::Constant(program.kept.len() - 1)
+                }
+            })
     }
 
     /// Swaps two operands where only the second's memory can be used again.
-    fn in_place_first(
-        &self,
-        node: &mut Node,
-        remaining: &[usize],
-        places: &HashMap<usize, Place>,
-    ) {
+    fn in_place_first(&self, node: &mut Node, remaining: &[usize], places: &HashMap<usize, Place>) {
         let commutes = matches!(
             node.op,
             Op::Binary(Binary::Add | Binary::Mul | Binary::Max | Binary::Min)

@@ -206,11 +206,16 @@ fn by_filter(draft: &mut Draft, operand: usize, node: &Node) -> Result<Option<us
     if shape == wanted {
         return Ok(Some(operand));
     }
+    let fits = shape.size() == filters && shape.last() == Some(&filters);
+    let before = draft.before_reshape(operand).filter(|_| fits);
+    if let Some(before) = before.filter(|&place| draft.values[place].shape == wanted) {
+        return Ok(Some(before));
+    }
     if shape.size() == 1 {
         let scalar = draft.ahead(Op::Reshape(Shape::scalar()), &[operand])?;
         return draft.ahead(Op::Broadcast(wanted), &[scalar]).map(Some);
     }
-    if shape.size() == filters && shape.last() == Some(&filters) {
+    if fits {
         return draft.ahead(Op::Reshape(wanted), &[operand]).map(Some);
     }
     Ok(None)

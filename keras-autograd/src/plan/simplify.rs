@@ -11,7 +11,9 @@ pub(super) fn simplify(graph: &mut Graph) {
     let mut made_of: Vec<Option<usize>> = vec![None; graph.values.len()];
     let values = &graph.values;
     for node in &mut graph.nodes {
-        node.inputs.iter_mut().for_each(|place| *place = same[*place]);
+        node.inputs
+            .iter_mut()
+            .for_each(|place| *place = same[*place]);
         let (&[from], &[to]) = (&node.inputs[..], &node.outputs[..]) else {
             continue;
         };
@@ -32,5 +34,8 @@ pub(super) fn simplify(graph: &mut Graph) {
             same[to] = from;
         }
     }
-    graph.outputs.iter_mut().for_each(|place| *place = same[*place]);
+    graph
+        .outputs
+        .iter_mut()
+        .for_each(|place| *place = same[*place]);
 }

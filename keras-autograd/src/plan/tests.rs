@@ -1,1 +1,185 @@
+//! What plans compute against the computation itself, and what they refuse.
 
+use keras_tensor::op::Pad;
+use keras_tensor::ops::{self, ConvWindow, Padding};
+use keras_tensor::random::{Philox, SeedGenerator, normal};
+use keras_tensor::{DType, Op, Result, Tensor, Variable, apply_one};
+
+use super::Plan;
+use crate::Graph;
+
+fn noise(shape: &[usize], seed: u64) -> Tensor {
+    let mut values = vec![0.0; shape.iter().product()];
+    Philox::from_seed(seed, 0).uniform_f64(&mut values);
+    let values: Vec<f64> = values.iter().map(|v| v - 0.5).collect();
+    Tensor::from_f64(&values, shape, DType::F32).unwrap()
+}
+
+fn weight(shape: &[usize], seed: u64) -> Variable {
+    Variable::new(noise(shape, seed), "w")
+}
+
+fn plan(shape: &[usize], work: &dyn Fn(&Tensor) -> Result<Tensor>) -> Option<Plan> {
+    let x = Tensor::meta(shape, DType::F32);
+    let graph = Graph::trace(std::slice::from_ref(&x), || Ok(vec![work(&x)?]))?;
+    Some(Plan::new(graph).unwrap())
+}
+
+fn near(a: &Tensor, b: &Tensor) {
+    assert_eq!(a.shape(), b.shape());
+    let pairs = a.to_f64_vec().unwrap().into_iter();
+    for (a, b) in pairs.zip(b.to_f64_vec().unwrap()) {
+        assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a}, not {b}");
+    }
+}
+
+fn check(shape: &[usize], work: &dyn Fn(&Tensor) -> Result<Tensor>, wanted: &[&str]) -> Plan {
+    let plan = plan(shape, work).unwrap();
+    assert_eq!(plan.ops().collect::<Vec<_>>(), wanted);
+    let x = noise(shape, 9);
+    near(&plan.run(&[&x]).unwrap()[0], &work(&x).unwrap());
+    plan
+}
+
+const WINDOW: ConvWindow = ConvWindow {
+    strides: &[1, 1],
+    padding: Padding::Same,
+    dilation: &[1, 1],
+    groups: 1,
+};
+
+fn conv(x: &Tensor, kernel: &Variable, bias: Option<&Variable>) -> Result<Tensor> {
+    let bias = bias.map(|bias| bias as &dyn ops::Operand);
+    ops::conv_fused(x, kernel, WINDOW, bias, Default::default())
+}
+
+/// Batch normalization as layers compute it in inference.
+fn normalized(x: &Tensor, [gamma, beta]: &[Variable; 2]) -> Result<Tensor> {
+    let scale = ops::multiply(gamma, ops::rsqrt(ops::add(ops::square(beta)?, 0.001)?)?)?;
+    let scale = ops::reshape(&scale, &[1, 1, 1, -1])?;
+    ops::add(
+        ops::multiply(x, scale)?,
+        ops::reshape(beta, &[1, 1, 1, -1])?,
+    )
+}
+
+fn both(filters: usize, seed: u64) -> [Variable; 2] {
+    [weight(&[filters], seed), weight(&[filters], seed + 1)]
+}
+
+#[test]
+fn a_residual_block_is_its_convolutions() {
+    let kernels = [
+        weight(&[3, 3, 4, 8], 1),
+        weight(&[3, 3, 8, 4], 2),
+        weight(&[1, 1, 4, 4], 3),
+    ];
+    let biases = [weight(&[8], 4), weight(&[4], 5)];
+    let norms = [both(8, 6), both(4, 8), both(4, 10)];
+    let block = |x: &Tensor| {
+        let short = normalized(&conv(x, &kernels[2], None)?, &norms[2])?;
+        let y = ops::relu(normalized(
+            &conv(x, &kernels[0], Some(&biases[0]))?,
+            &norms[0],
+        )?)?;
+        let y = normalized(&conv(&y, &kernels[1], Some(&biases[1]))?, &norms[1])?;
+        ops::relu(ops::add(&short, &y)?)
+    };
+    let plan = check(&[2, 5, 5, 4], &block, &["conv_fused"; 3]);
+    // Weights that change are seen, those that were folded after the plan is made anew.
+    kernels[0].assign(&noise(&[3, 3, 4, 8], 20)).unwrap();
+    assert!(plan.is_fresh());
+    let x = noise(&[2, 5, 5, 4], 21);
+    near(&plan.run(&[&x]).unwrap()[0], &block(&x).unwrap());
+    norms[1][0].assign(&noise(&[4], 22)).unwrap();
+    assert!(!plan.is_fresh());
+    let plan = plan.refreshed().unwrap();
+    near(&plan.run(&[&x]).unwrap()[0], &block(&x).unwrap());
+}
+
+#[test]
+fn borders_of_zeros_are_padding() {
+    let kernel = weight(&[3, 3, 2, 2], 1);
+    let window = ConvWindow {
+        strides: &[2, 2],
+        padding: Padding::Valid,
+        ..WINDOW
+    };
+    let padded = |x: &Tensor| {
+        let pad = Pad {
+            before: [0, 1, 0, 0].into(),
+            after: [0, 2, 1, 0].into(),
+            value: 0.0,
+        };
+        let x = apply_one(Op::Pad(pad), &[x])?;
+        ops::relu(ops::conv_fused(
+            &x,
+            &kernel,
+            window,
+            None,
+            Default::default(),
+        )?)
+    };
+    check(&[1, 6, 7, 2], &padded, &["conv_fused"]);
+}
+
+#[test]
+fn dense_layers_take_up_what_follows() {
+    let (kernel, bias) = (weight(&[4, 3], 1), weight(&[3], 2));
+    let dense = |x: &Tensor| {
+        let y = ops::dense(x, &kernel, None, Default::default())?;
+        ops::clip(ops::relu(ops::add(&y, &bias)?)?, 0.0, 6.0)
+    };
+    check(&[5, 4], &dense, &["dense"]);
+}
+
+#[test]
+fn what_is_needed_twice_stays() {
+    let kernel = weight(&[1, 1, 2, 2], 1);
+    let swish = |x: &Tensor| {
+        let y = conv(x, &kernel, None)?;
+        let y = ops::multiply(&y, ops::sigmoid(&y)?)?;
+        ops::subtract(1.0, ops::reshape(ops::reshape(y, &[2, -1])?, &[-1])?)
+    };
+    let ops = ["conv", "sigmoid", "multiply", "reshape", "subtract"];
+    check(&[2, 3, 3, 2], &swish, &ops);
+    let twice = |x: &Tensor| {
+        let y = conv(x, &kernel, None)?;
+        ops::add(&y, &y)
+    };
+    check(&[2, 3, 3, 2], &twice, &["conv", "add"]);
+}
+
+#[test]
+fn a_plan_holds_no_memory_of_weights() {
+    let kernel = weight(&[9, 2], 1);
+    let work = |x: &Tensor| ops::matmul(x, ops::reshape(&kernel, &[3, 6])?);
+    let plan = check(&[2, 3], &work, &["reshape", "matmul"]);
+    let value = kernel.take().unwrap();
+    assert!(value.is_unique());
+    kernel.put(value).unwrap();
+    assert!(plan.is_fresh());
+}
+
+#[test]
+fn what_is_not_the_same_each_time_has_no_plan() {
+    let (state, seeds) = (weight(&[3], 1), SeedGenerator::new(Some(1)));
+    let before = [state.id(), seeds.state().id()];
+    let count = std::cell::Cell::new(0.0);
+    let refused: [&dyn Fn(&Tensor) -> Result<Tensor>; 4] = [
+        &|x| ops::multiply(x, ops::sum(x, None)?.item()?),
+        &|x| {
+            let _ = state.assign(&Tensor::new(&[1.0f32, 2.0, 3.0], [3])?);
+            ops::add(x, &state)
+        },
+        &|x| ops::add(x, normal([3], 0.0, 1.0, &seeds)?),
+        &|x| {
+            count.set(count.get() + 1.0);
+            ops::multiply(x, count.get())
+        },
+    ];
+    for work in refused {
+        assert!(plan(&[3], work).is_none());
+    }
+    assert_eq!(before, [state.id(), seeds.state().id()]);
+}

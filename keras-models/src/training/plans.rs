@@ -148,7 +148,8 @@ impl Plans {
 
 impl Planned {
     fn new(root: &LayerRef, x: &Structure<Tensor>) -> Option<Planned> {
-        if !is_built(root) {
+        // A call before this one has built all layers that it took.
+        if !root.is_built() {
             return None;
         }
         let meta = |x: &Tensor| Tensor::meta(x.shape().clone(), x.dtype());
@@ -194,9 +195,8 @@ impl Planned {
 
 /// The tensors of a batch, each with its mask behind it.
 fn with_masks(x: &Structure<Tensor>) -> SmallVec<[&Tensor; 4]> {
-    x.iter().flat_map(|x| [Some(x), x.mask()]).flatten().collect()
-}
-
-fn is_built(layer: &LayerRef) -> bool {
-    layer.is_built() && layer.children().iter().all(is_built)
+    x.iter()
+        .flat_map(|x| [Some(x), x.mask()])
+        .flatten()
+        .collect()
 }

@@ -3,6 +3,7 @@
 mod layers;
 mod misc;
 mod models;
+mod plans;
 mod several_outputs;
 mod subclassed;
 mod support;
