@@ -4,6 +4,7 @@
 //! one call into the matrix-product crate, and the entry to code that was compiled for wide vectors. Work is split
 //! among threads by shape alone, so results are the same bits at any number of threads.
 
+mod columns;
 mod conv;
 mod elementary;
 mod elementwise;
@@ -381,4 +382,12 @@ impl Lanes {
 /// The memory of a buffer as a slice of `size` elements.
 fn elements<T: crate::Element>(memory: &mut Buffer, size: usize) -> &mut [T] {
     &mut memory.as_mut_slice::<T>()[..size]
+}
+
+/// Runs `work` with recycled memory of `size` elements, which holds anything before.
+fn with_space<T: crate::Element>(
+    size: usize,
+    work: impl FnOnce(&mut [T]) -> Result<()>,
+) -> Result<()> {
+    Tensor::try_build(T::DTYPE, [size].into(), work).map(drop)
 }
