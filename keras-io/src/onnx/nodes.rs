@@ -166,6 +166,7 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         Op::Conv(conv) => space::conv(b, node, conv, x)?,
         Op::Pool(pool) => space::pool(b, pool, x[0], rank)?,
         Op::Random(_)
+        | Op::Dropout(_)
         | Op::ScatterAdd(_)
         | Op::ActivationGrad(_)
         | Op::SoftmaxCrossEntropy
@@ -176,8 +177,7 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScaleShift(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
-        | Op::Sgd(_)
-        | Op::Adam(_)
+        | Op::Update(_)
         | Op::Custom(_) => return Err(missing(&node.op)),
     })
 }

@@ -179,6 +179,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::ArgReduce(_)
         | Op::CumSum(_)
         | Op::ArgSort(_)
+        | Op::Dropout(_)
         | Op::Softmax(_)
         | Op::SoftmaxCrossEntropy
         | Op::SoftmaxGrad(_)
@@ -192,8 +193,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::Pool(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
-        | Op::Sgd(_)
-        | Op::Adam(_)
+        | Op::Update(_)
         | Op::ScatterAdd(_) => true,
         Op::Fill(_)
         | Op::Arange(_)
@@ -262,8 +262,7 @@ enum Owned {
 /// Computes into the inputs' own memory where the op can and nobody else holds it.
 fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Result<Owned> {
     match op {
-        Op::Sgd(s) => Ok(Owned::Done(optimizer::sgd(s, inputs)?)),
-        Op::Adam(a) => Ok(Owned::Done(optimizer::adam(a, inputs)?)),
+        Op::Update(u) => Ok(Owned::Done(optimizer::update(u, inputs)?)),
         Op::Binary(_) | Op::Unary(_) | Op::ActivationGrad(_) | Op::Clip(_) | Op::ScaleShift(_)
             if inputs[0].is_unique()
                 && inputs[0].dtype() == specs[0].dtype
@@ -303,7 +302,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::NormalizeGrad(n) => return normalize::normalize_grad(n, inputs, &specs),
         _ => {}
     }
-    if let Op::Sgd(_) | Op::Adam(_) = op {
+    if let Op::Update(_) = op {
         let copies = inputs
             .iter()
             .map(|t| layout::copy(t))
@@ -338,6 +337,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::ArgReduce(a) => reduce::arg_reduce(a, x(), shape),
         Op::CumSum(c) => reduce::cumsum(c, x()),
         Op::ArgSort(a) => sort::argsort(a, x()),
+        Op::Dropout(rate) => random::dropout(*rate, x(), inputs[1]),
         Op::Softmax(axis) => softmax::softmax(x(), *axis),
         Op::SoftmaxCrossEntropy => softmax::cross_entropy(x(), inputs[1], shape),
         Op::SoftmaxGrad(axis) => softmax::softmax_grad(*axis, x(), inputs[1]),
@@ -353,8 +353,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         | Op::RecurrentGrad(_)
         | Op::Normalize(_)
         | Op::NormalizeGrad(_)
-        | Op::Sgd(_)
-        | Op::Adam(_)
+        | Op::Update(_)
         | Op::Custom(_) => {
             unreachable!("handled above")
         }

@@ -221,6 +221,7 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         Op::Conv(conv) => space::conv(f, node, conv, x),
         Op::Pool(pool) => space::pool(f, node, pool, x[0]),
         Op::Random(_)
+        | Op::Dropout(_)
         | Op::ScatterAdd(_)
         | Op::ActivationGrad(_)
         | Op::SoftmaxCrossEntropy
@@ -231,8 +232,7 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScaleShift(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
-        | Op::Sgd(_)
-        | Op::Adam(_)
+        | Op::Update(_)
         | Op::Custom(_) => Err(missing(&node.op)),
     }
 }
