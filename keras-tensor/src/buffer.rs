@@ -6,7 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Error, Result};
 
@@ -22,6 +22,17 @@ struct Line([u8; 64]);
 #[derive(Debug)]
 pub(crate) struct Buffer {
     lines: Vec<Line>,
+    /// What kernels have made of the content, for as long as it stays.
+    kept: Mutex<Vec<(Layout, Arc<Buffer>)>>,
+}
+
+/// How kernels have laid out the content of a buffer, or a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// Which kernel, and in which of its ways.
+    pub(crate) kind: &'static str,
+    /// The sizes and strides that it took the content for, and where it began.
+    pub(crate) sizes: [usize; 6],
 }
 
 impl Buffer {
@@ -33,7 +44,23 @@ impl Buffer {
         }
         let fresh = bytemuck::allocation::try_zeroed_vec(lines);
         let lines = fresh.map_err(|()| Error::OutOfMemory { asked: bytes })?;
-        Ok(Arc::new(Buffer { lines }))
+        let kept = Mutex::default();
+        Ok(Arc::new(Buffer { lines, kept }))
+    }
+
+    /// The content in a layout that was made of it before, or that `make` makes now.
+    pub(crate) fn kept(
+        &self,
+        layout: Layout,
+        make: impl FnOnce() -> Result<Arc<Buffer>>,
+    ) -> Result<Arc<Buffer>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, buffer)) = kept.iter().find(|(l, _)| *l == layout) {
+            return Ok(buffer.clone());
+        }
+        let made = make()?;
+        kept.push((layout, made.clone()));
+        Ok(made)
     }
 
     /// The whole buffer as elements.
@@ -45,6 +72,8 @@ impl Buffer {
     /// The whole buffer as elements that can be written.
     #[inline]
     pub(crate) fn as_mut_slice<T: Pod>(&mut self) -> &mut [T] {
+        let kept = self.kept.get_mut();
+        kept.unwrap_or_else(PoisonError::into_inner).clear();
         bytemuck::cast_slice_mut(&mut self.lines)
     }
 
@@ -82,8 +111,12 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(mut buffer) = self.0.take()
-            && Arc::get_mut(&mut buffer).is_some()
+            && let Some(unique) = Arc::get_mut(&mut buffer)
         {
+            let kept = unique.kept.get_mut();
+            for (_, buffer) in kept.unwrap_or_else(PoisonError::into_inner).drain(..) {
+                drop(Held::new(buffer));
+            }
             Pool::give(buffer);
         }
     }
@@ -168,6 +201,24 @@ mod tests {
         drop(a);
         assert!(b.is_unique());
         assert!(b.into_unique().is_some());
+    }
+
+    #[test]
+    fn what_was_made_of_the_content_goes_with_it() {
+        let mut buffer = Buffer::take(640).unwrap();
+        let layout = Layout {
+            kind: "a test",
+            sizes: [0; 6],
+        };
+        let made = Buffer::take(64).unwrap();
+        let found = buffer.kept(layout, || Ok(made.clone())).unwrap();
+        assert!(Arc::ptr_eq(&found, &made));
+        let again = buffer.kept(layout, || unreachable!("it was made before"));
+        assert!(Arc::ptr_eq(&again.unwrap(), &made));
+        Arc::get_mut(&mut buffer).unwrap().as_mut_slice::<u8>()[0] = 1;
+        let other = Buffer::take(64).unwrap();
+        let found = buffer.kept(layout, || Ok(other.clone())).unwrap();
+        assert!(Arc::ptr_eq(&found, &other));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::kernels::{self, Inputs};
 use crate::op::{Op, Outputs, infer};
-use crate::{Result, Tensor, observe};
+use crate::{Result, Tensor, observe, profile};
 
 /// Carries out an op: checks shapes, computes (or, for meta tensors, does not), and tells this thread's observers.
 ///
@@ -37,6 +37,14 @@ pub fn apply_one(op: Op, inputs: &[&Tensor]) -> Result<Tensor> {
 }
 
 fn compute(op: &Op, inputs: Inputs) -> Result<Outputs> {
+    if profile::is_on() {
+        let metas: SmallVec<[Tensor; 4]> = inputs.as_refs().iter().map(|t| t.to_meta()).collect();
+        return profile::timed(op, &metas, || carry_out(op, inputs));
+    }
+    carry_out(op, inputs)
+}
+
+fn carry_out(op: &Op, inputs: Inputs) -> Result<Outputs> {
     let borrowed = inputs.as_refs();
     let specs = infer(op, &borrowed)?;
     let symbolic = borrowed.iter().any(|t| t.is_meta())

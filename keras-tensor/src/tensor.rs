@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::buffer::{Buffer, Held};
+use crate::buffer::{Buffer, Held, Layout};
 use crate::dtype::{Element, Scalar};
 use crate::kernels::with_any;
-use crate::{DType, Error, Id, Result, Shape};
+use crate::{DType, Error, Id, Result, Shape, observe};
 
 /// Values of a dtype in a shape, both decided at run time.
 ///
@@ -250,6 +250,33 @@ impl Tensor {
             }
             Storage::Meta => unreachable!("the door keeps meta tensors away from kernels"),
         }
+    }
+
+    /// These elements as a kernel has laid them out before, or as `make` lays them out into memory of so many elements now;
+    /// kept until the elements change. `None` for what is not worth keeping: only the value of a variable that nobody
+    /// observes will be read again as it is.
+    pub(crate) fn kept<T: Element>(
+        &self,
+        kind: &'static str,
+        sizes: [usize; 5],
+        size: usize,
+        make: impl FnOnce(&mut [T]) -> Result<()>,
+    ) -> Option<Arc<Buffer>> {
+        let Storage::Cpu { memory, offset } = &self.storage else {
+            return None;
+        };
+        if !self.id.is_variable() || observe::anybody() {
+            return None;
+        }
+        let [a, b, c, d, e] = sizes;
+        let sizes = [a, b, c, d, e, *offset];
+        let made = memory.get().kept(Layout { kind, sizes }, || {
+            let mut buffer = Buffer::take(size * size_of::<T>())?;
+            let fresh = Arc::get_mut(&mut buffer).expect("a taken buffer has one holder");
+            make(&mut fresh.as_mut_slice::<T>()[..size])?;
+            Ok(buffer)
+        });
+        made.ok()
     }
 
     /// A copy of the elements.

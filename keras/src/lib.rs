@@ -25,7 +25,9 @@ pub use keras_io as io;
 pub use keras_layers::{activations, constraints, initializers, layers, operations, regularizers};
 pub use keras_metrics::{losses, metrics};
 pub use keras_models::layers as layer_list;
-pub use keras_tensor::{DType, Distribution, Error, Result, Shape, Tensor, Variable, ops, random};
+pub use keras_tensor::{
+    DType, Distribution, Error, Result, Shape, Tensor, Variable, ops, profile, random,
+};
 
 /// What happens around training besides training.
 pub mod callbacks {
@@ -67,6 +69,7 @@ pub mod dtype_policies {
 /// Settings of a thread.
 pub mod config {
     pub use keras_layers::{dtype_policy, set_dtype_policy};
+    pub use keras_tensor::threads;
 }
 
 /// Helpers around data, names and pictures.

@@ -15,11 +15,7 @@ fn digits(samples: usize) -> (Tensor, Tensor) {
 }
 
 fn trained(samples: usize, threads: usize) -> (Vec<u32>, Vec<f64>) {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap();
-    pool.install(|| {
+    keras::config::threads::limited(threads, || {
         set_random_seed(3);
         let (x, y) = digits(samples);
         let data = Dataset::from_tensor_slices((x, y))

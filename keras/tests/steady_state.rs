@@ -30,13 +30,8 @@ static ALLOCATOR: Counting = Counting;
 const SIZES: [usize; 6] = [784, 256, 128, 64, 32, 10];
 const BATCH: usize = 32;
 
-fn alone<R>(work: impl FnOnce() -> R + Send) -> R
-where
-    R: Send,
-{
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1);
-    let pool = one.use_current_thread().build().unwrap();
-    pool.install(work)
+fn alone<R>(work: impl FnOnce() -> R) -> R {
+    keras::config::threads::limited(1, work)
 }
 
 /// Allocations of one call of `work` in steady state.

@@ -108,10 +108,7 @@ fn bare(options: &Options) -> Result<(), Problem> {
 /// Our library as its users write it: `fit` on a shuffled data set.
 fn keras_in_rust(options: &Options) -> Result<(), Problem> {
     use keras::prelude::*;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()?;
-    pool.install(|| {
+    keras::config::threads::limited(options.threads, || {
         // A start is that of a real program: with the digits that come along, prepared batch by batch.
         let dataset = if options.cold {
             let (train, _) = keras::datasets::mnist::load_data()?;

@@ -129,7 +129,7 @@ pub(super) fn activation_grad(activation: Fused, given: &Given) -> Result<Grads>
     let (inner, y, g) = (&given.inputs[0], &given.inputs[1], given.gradient);
     let by_gradient = ops::activation_grad(g, y, activation)?;
     let by_output = match activation {
-        Fused::Linear | Fused::Relu => None,
+        Fused::Linear | Fused::Relu | Fused::Relu6 => None,
         Fused::Sigmoid => Some(ops::subtract(1.0, ops::multiply(y, 2.0)?)?),
         Fused::Tanh => Some(ops::multiply(y, -2.0)?),
     };

@@ -1,9 +1,10 @@
 //! Rules of products.
 
 use keras_tensor::op::{Fold, Fused, MatMul};
-use keras_tensor::{Op, Result, Shape, Tensor, apply_owned, ops, smallvec};
+use keras_tensor::{Result, Shape, Tensor, ops};
 
-use super::{Given, Grads};
+use super::{Given, Grads, before};
+use crate::tape::Record;
 
 pub(super) fn matmul(m: &MatMul, given: &Given) -> Result<Grads> {
     let (a, b, g) = (&given.inputs[0], &given.inputs[1], given.gradient);
@@ -13,6 +14,12 @@ pub(super) fn matmul(m: &MatMul, given: &Given) -> Result<Grads> {
         (false, true) => product(g, b, false, false),
         (true, false) => product(b, g, false, true),
         (true, true) => product(b, g, true, true),
+    };
+    // One matrix for a whole batch: its gradient is one product over all rows.
+    let is_shared = b.rank() == 2 && a.rank() > 2 && !m.transpose_a;
+    let (a, g) = match is_shared {
+        true => (&rows(a)?, &rows(g)?),
+        false => (a, g),
     };
     let right = || match (m.transpose_a, m.transpose_b) {
         (false, false) => product(a, g, true, false),
@@ -26,27 +33,15 @@ pub(super) fn matmul(m: &MatMul, given: &Given) -> Result<Grads> {
     ]))
 }
 
-/// The rule of the fused layer; the outer gradient's memory becomes that of the activation's.
+/// The rule of the fused layer.
 pub(super) fn dense(
     activation: Fused,
-    inputs: &[Tensor],
-    outputs: &[Tensor],
+    record: &Record,
     gradient: Tensor,
     wanted: &[bool],
 ) -> Result<Grads> {
-    let (x, kernel) = (&inputs[0], &inputs[1]);
-    let g = match activation {
-        Fused::Linear => gradient,
-        _ => {
-            let op = Op::ActivationGrad(activation);
-            apply_owned(op, smallvec![gradient, outputs[0].clone()])?.remove(0)
-        }
-    };
-    let rows = |t: &Tensor| {
-        let columns = t.shape()[t.rank() - 1];
-        let rows: usize = t.shape()[..t.rank() - 1].iter().product();
-        ops::reshape_to(t, [rows, columns].into())
-    };
+    let (x, kernel) = (&record.inputs[0], &record.inputs[1]);
+    let g = before(activation, gradient, &record.outputs[0])?;
     let g = rows(&g)?;
     let by_x = || {
         let flat = ops::matmul_transposed(&g, kernel, false, true)?;
@@ -62,4 +57,11 @@ pub(super) fn dense(
         gradients.push(bias.then(by_bias).transpose()?);
     }
     Ok(gradients)
+}
+
+/// All axes but the last as one: `[rows, columns]`.
+fn rows(t: &Tensor) -> Result<Tensor> {
+    let columns = t.shape()[t.rank() - 1];
+    let rows: usize = t.shape()[..t.rank() - 1].iter().product();
+    ops::reshape_to(t, [rows, columns].into())
 }

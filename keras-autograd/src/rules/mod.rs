@@ -3,6 +3,7 @@
 //! A rule goes from the gradients with regard to the outputs to those with regard to the inputs. The engine in the tape
 //! accumulates, sums broadcasts back to the input's shape, and skips what nobody wants.
 
+mod attention;
 mod conv;
 mod elementwise;
 mod layout;
@@ -14,7 +15,7 @@ mod recurrent;
 mod reduce;
 
 use keras_tensor::op::Fused;
-use keras_tensor::{Error, Op, Result, SmallVec, Tensor};
+use keras_tensor::{Error, Op, Result, SmallVec, Tensor, apply_owned, smallvec};
 
 use crate::tape::Record;
 
@@ -69,6 +70,10 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::Softmax(_) => OUTPUT,
         Op::SoftmaxCrossEntropy | Op::MatMul(_) | Op::Conv(_) => reads(0b11, false),
         Op::Pool(p) => pool::needs(p.part, reads(1, false), NOTHING),
+        Op::ConvFused(f) => reads(
+            0b011 | (f.has_scale as u8) << 2,
+            f.activation != Fused::Linear,
+        ),
         Op::Dense(Fused::Linear) => reads(0b011, false),
         Op::Dense(_) => reads(0b011, true),
         // All but the sums.
@@ -81,7 +86,8 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::Dropout(_) => reads(0b10, false),
         Op::ScaleShift(_) => reads(0b011, false),
         Op::SoftmaxGrad(_) | Op::SoftmaxCrossEntropyGrad | Op::NormalizeGrad(_) => NOTHING,
-        Op::RecurrentGrad(_) | Op::Update(_) => NOTHING,
+        Op::Attention(_) => reads(0b1111, true),
+        Op::RecurrentGrad(_) | Op::AttentionGrad(_) | Op::Update(_) => NOTHING,
         Op::Custom(_) => reads(0xff, true),
     }
 }
@@ -112,13 +118,8 @@ pub(crate) fn gradient(
         wanted,
     };
     match &record.op {
-        Op::Dense(activation) => linalg::dense(
-            *activation,
-            &record.inputs,
-            &record.outputs,
-            gradient,
-            wanted,
-        ),
+        Op::Dense(activation) => linalg::dense(*activation, record, gradient, wanted),
+        Op::ConvFused(f) => conv::fused(f, record, gradient, wanted),
         Op::Unary(u) => elementwise::unary(*u, &given(&gradient)),
         Op::Binary(b) => elementwise::binary(*b, &given(&gradient)),
         Op::Clip(c) => elementwise::clip(c, &given(&gradient)),
@@ -153,15 +154,28 @@ pub(crate) fn gradient(
             op: record.op.name().into(),
             wanted: "updates of weights are not differentiated; end the tape before them".into(),
         }),
+        Op::Attention(a) => attention::attention(a, &given(&gradient)),
         Op::SoftmaxGrad(_)
         | Op::SoftmaxCrossEntropyGrad
         | Op::NormalizeGrad(_)
+        | Op::AttentionGrad(_)
         | Op::RecurrentGrad(_) => Err(Error::NoGradient {
             op: record.op.name().into(),
             wanted: "make the outer tape before the inner one; this op runs where no tape listens"
                 .into(),
         }),
         Op::Recurrent(_) | Op::Normalize(_) | Op::Custom(_) => unreachable!("handled above"),
+    }
+}
+
+/// The gradient before a fused activation; the outer gradient's memory becomes its own.
+fn before(activation: Fused, gradient: Tensor, output: &Tensor) -> Result<Tensor> {
+    match activation {
+        Fused::Linear => Ok(gradient),
+        _ => {
+            let op = Op::ActivationGrad(activation);
+            Ok(apply_owned(op, smallvec![gradient, output.clone()])?.remove(0))
+        }
     }
 }
 

@@ -41,11 +41,20 @@ pub(super) fn recurrent(
     };
     let wants = r.named(wanted.iter().copied());
     let kernel = || -> Result<Tensor> {
-        let first = ops::expand_dims(given.h, 0)?;
         let time = all_h.shape()[0];
-        let before = ops::concatenate(&[&first, &ops::slice_axis(all_h, 0, 0, time - 1)?], 0)?;
-        let rows = |t: &Tensor| ops::reshape(t, &[-1, t.shape()[2] as isize]);
-        ops::matmul(ops::transpose(rows(&before)?, None)?, rows(&of_state)?)
+        let rows = |t: &Tensor| ops::reshape(t, &[-1, t.shape()[t.rank() - 1] as isize]);
+        let product = |before: &Tensor, from: usize, count: usize| {
+            let gradient = ops::slice_axis(&of_state, 0, from, count)?;
+            ops::matmul_transposed(rows(before)?, rows(&gradient)?, true, false)
+        };
+        let first = product(given.h, 0, 1)?;
+        if time == 1 {
+            return Ok(first);
+        }
+        ops::add(
+            product(&ops::slice_axis(all_h, 0, 0, time - 1)?, 1, time - 1)?,
+            first,
+        )
     };
     let mut grads = Grads::new();
     grads.push(wants.sums.then_some(of_input));
@@ -194,7 +203,7 @@ impl Step<'_> {
         match (self.r.cell, &self.before) {
             (RecurrentCell::Lstm, (_, Some(c_before))) => {
                 let (i, f, g, o) = (self.part(1)?, self.part(2)?, self.part(3)?, self.part(4)?);
-                let activated = activation(new, &self.part(0)?)?;
+                let activated = ops::activation(&self.part(0)?, new)?;
                 let of_activated = self.through(new, ops::multiply(dh, &o)?, &activated, None)?;
                 let dc = ops::add(&states[1], of_activated)?;
                 let of_gates = [
@@ -225,14 +234,5 @@ impl Step<'_> {
                 Ok((sums, vec![nothing()?]))
             }
         }
-    }
-}
-
-fn activation(function: Fused, x: &Tensor) -> Result<Tensor> {
-    match function {
-        Fused::Linear => Ok(x.clone()),
-        Fused::Relu => ops::relu(x),
-        Fused::Sigmoid => ops::sigmoid(x),
-        Fused::Tanh => ops::tanh(x),
     }
 }

@@ -1,9 +1,9 @@
 //! One line per op: its name, where its inputs are drawn from, how it is made.
 
 use keras_tensor::op::{
-    Binary, Clip, Conv, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul, Normalize, Over, Pad,
-    Pool, PoolPart, Recurrent, RecurrentCell, Reduce, ScatterAdd, Slice, Spatial, Spec, Specs,
-    Unary,
+    Attention, Binary, Clip, Conv, ConvFused, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul,
+    Normalize, Over, Pad, Pool, PoolPart, Recurrent, RecurrentCell, Reduce, ScatterAdd, Slice,
+    Spatial, Spec, Specs, Unary,
 };
 use keras_tensor::{DType, Op, Outputs, Result, Shape, Tensor, ops, smallvec};
 use std::sync::Arc;
@@ -227,8 +227,8 @@ pub(crate) fn layout() -> Vec<Case> {
     ]
 }
 
-/// A convolution of one to three axes, in groups or not, or one of its two reverses.
-fn convolution(s: &Sample) -> Made {
+/// A convolution of one to three axes, in groups or not, with the shapes of its input, kernel and result.
+fn window(s: &Sample) -> (Conv, [Vec<usize>; 3]) {
     let space = 1 + s.axis % 3;
     let [batch, of_group, filters] = s.dims;
     let groups = if s.flags[0] { 2 } else { 1 };
@@ -237,7 +237,7 @@ fn convolution(s: &Sample) -> Made {
         (0..space).map(|i| number(i + shift, from)).collect()
     };
     let (sizes, taps) = (some(3, 0), some(1, 3));
-    let mut conv = Conv {
+    let conv = Conv {
         part: ConvPart::Output,
         strides: some(1, 1).into(),
         padding: (0..space)
@@ -252,19 +252,56 @@ fn convolution(s: &Sample) -> Made {
     let x = shape(&[batch], &sizes, &[of_group * groups]);
     let kernel = shape(&[], &taps, &[of_group, filters * groups]);
     let y = shape(&[batch], &places, &[filters * groups]);
+    (conv, [x, kernel, y])
+}
+
+/// A convolution, or one of its two reverses.
+fn convolution(s: &Sample) -> Made {
+    let (mut conv, [x, kernel, y]) = window(s);
+    let space = x.len() - 2;
     let (a, b) = match (s.flags[1], s.flags[2]) {
         (false, _) => (x, kernel),
         (true, false) => {
-            conv = conv.with(ConvPart::Input, &sizes);
+            conv = conv.with(ConvPart::Input, &x[1..=space]);
             (y, kernel)
         }
         (true, true) => {
-            conv = conv.with(ConvPart::Kernel, &taps);
+            conv = conv.with(ConvPart::Kernel, &kernel[..space]);
             (x, y)
         }
     };
     let inputs = vec![s.tensor(&a, ANY, 0), s.tensor(&b, ANY, 1)];
     (Op::Conv(conv), inputs)
+}
+
+/// A convolution with what follows it. Filters of one sign and positive inputs keep sums away from 0, small ones from 6.
+fn fused_convolution(s: &Sample) -> Made {
+    let (conv, [x, kernel, y]) = window(s);
+    let filters = y[y.len() - 1];
+    let signs: Vec<f64> = (0..filters).map(|i| 1.0 - 2.0 * (i % 2) as f64).collect();
+    let signs = Tensor::new(&signs, [filters]).unwrap();
+    let signed = |shape: &[usize], size: f64, stream| {
+        let values = s.tensor(shape, Between(0.2 * size, size), stream);
+        ops::multiply(values, &signs).unwrap()
+    };
+    let fused = ConvFused {
+        conv,
+        activation: Fused::ALL[(s.seed % 5) as usize],
+        has_scale: s.flags[1],
+        has_bias: s.flags[2],
+        has_residual: s.mask & 64 != 0,
+    };
+    let mut inputs = vec![s.tensor(&x, Between(0.2, 1.0), 0), signed(&kernel, 0.1, 1)];
+    if fused.has_scale {
+        inputs.push(s.tensor(&[filters], Between(0.5, 1.0), 2));
+    }
+    if fused.has_bias {
+        inputs.push(signed(&[filters], 1.0, 3));
+    }
+    if fused.has_residual {
+        inputs.push(signed(&y, 1.0, 4));
+    }
+    (Op::ConvFused(fused), inputs)
 }
 
 /// A pooling of one to three axes, or one of its reverses.
@@ -347,8 +384,35 @@ fn recurrent(s: &Sample) -> (Op, Vec<Tensor>) {
     (Op::Recurrent(op), inputs)
 }
 
+fn attention(s: &Sample) -> (Op, Vec<Tensor>) {
+    let [queries, keys, heads] = s.dims;
+    let (batch, dim, value_dim) = (1 + usize::from(s.mask % 2), 1 + s.axis, 2);
+    let op = Attention {
+        scale: 0.7,
+        is_causal: s.flags[0],
+        has_mask: s.flags[1],
+    };
+    let mut inputs = vec![
+        s.tensor(&[batch, queries, heads, dim], ANY, 0),
+        s.tensor(&[batch, keys, heads, dim], ANY, 1),
+        s.tensor(&[batch, keys, heads, value_dim], ANY, 2),
+    ];
+    if op.has_mask {
+        // Some queries may attend to no key at all.
+        let shape = match s.flags[2] {
+            true => [batch, 1, 1, keys],
+            false => [1, heads, queries, keys],
+        };
+        let count = shape.iter().product();
+        let may: Vec<bool> = (0..count).map(|i| i % 3 != 1 && i % 4 != 0).collect();
+        inputs.push(Tensor::new(&may, shape).unwrap());
+    }
+    (Op::Attention(op), inputs)
+}
+
 pub(crate) fn networks() -> Vec<Case> {
     vec![
+        case("attention", attention),
         case("softmax", |s| {
             let shape = s.with_axes();
             (
@@ -414,6 +478,7 @@ pub(crate) fn networks() -> Vec<Case> {
             (Op::MatMul(op), inputs)
         }),
         case("conv", convolution),
+        case("conv_fused", fused_convolution),
         case("pool", pooling),
         case("recurrent", recurrent),
         case("dense", |s| {
@@ -436,7 +501,7 @@ pub(crate) fn networks() -> Vec<Case> {
 }
 
 fn activation(s: &Sample) -> Fused {
-    [Fused::Linear, Fused::Relu, Fused::Sigmoid, Fused::Tanh][s.axis]
+    Fused::ALL[(s.seed % 5) as usize]
 }
 
 /// `x^3`, as a user would write it.

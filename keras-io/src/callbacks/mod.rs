@@ -1,11 +1,13 @@
-//! Callbacks that save.
+//! Callbacks that write files.
 
 mod backup_and_restore;
 mod format;
 mod model_checkpoint;
+mod profiler;
 
 pub use backup_and_restore::BackupAndRestore;
 pub use model_checkpoint::ModelCheckpoint;
+pub use profiler::Profiler;
 
 /// When a callback saves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

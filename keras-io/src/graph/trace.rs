@@ -6,8 +6,8 @@ use keras_models::Model;
 use keras_tensor::{DType, Error, Id, Op, Result, Shape, Tensor, Variable, ops};
 use std::collections::HashMap;
 
-use super::record::{Record, Recorded, record};
 use super::{Graph, Node, Size, Source, Value, Weights};
+use keras_autograd::graph::{Record, Recorded, record};
 
 /// Sizes of the two batches.
 const BATCHES: [usize; 2] = [2, 3];

@@ -156,14 +156,23 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
             if let Some(bias) = x.get(2) {
                 y = b.node("Add", &[&y, bias], &[]);
             }
-            match activation {
-                Fused::Linear => y,
-                Fused::Relu => b.node("Relu", &[&y], &[]),
-                Fused::Sigmoid => b.node("Sigmoid", &[&y], &[]),
-                Fused::Tanh => b.node("Tanh", &[&y], &[]),
-            }
+            activated(b, *activation, y, dtype)?
         }
         Op::Conv(conv) => space::conv(b, node, conv, x)?,
+        Op::ConvFused(fused) => {
+            let given = fused.named(x.iter().copied());
+            let mut y = space::conv(b, node, &fused.conv, x)?;
+            for (op, operand) in [
+                ("Mul", given.scale),
+                ("Add", given.bias),
+                ("Add", given.residual),
+            ] {
+                if let Some(operand) = operand {
+                    y = b.node(op, &[&y, operand], &[]);
+                }
+            }
+            activated(b, fused.activation, y, dtype)?
+        }
         Op::Pool(pool) => space::pool(b, pool, x[0], rank)?,
         Op::Random(_)
         | Op::Dropout(_)
@@ -177,8 +186,24 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScaleShift(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
+        | Op::Attention(_)
+        | Op::AttentionGrad(_)
         | Op::Update(_)
         | Op::Custom(_) => return Err(missing(&node.op)),
+    })
+}
+
+/// With a fused activation applied.
+fn activated(b: &mut Builder<'_>, activation: Fused, y: String, dtype: DType) -> Result<String> {
+    Ok(match activation {
+        Fused::Linear => y,
+        Fused::Relu => b.node("Relu", &[&y], &[]),
+        Fused::Relu6 => {
+            let (min, max) = (b.number(0.0, dtype)?, b.number(6.0, dtype)?);
+            b.node("Clip", &[&y, &min, &max], &[])
+        }
+        Fused::Sigmoid => b.node("Sigmoid", &[&y], &[]),
+        Fused::Tanh => b.node("Tanh", &[&y], &[]),
     })
 }
 

@@ -126,6 +126,7 @@ impl Activation {
         Ok(match self.found()?.map(|e| e.name) {
             Some("linear") => Some(Fused::Linear),
             Some("relu") => Some(Fused::Relu),
+            Some("relu6") => Some(Fused::Relu6),
             Some("sigmoid") => Some(Fused::Sigmoid),
             Some("tanh") => Some(Fused::Tanh),
             _ => None,

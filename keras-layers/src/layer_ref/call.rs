@@ -1,6 +1,6 @@
 //! Calls: inputs in the right dtype, errors that name the layer, penalties of outputs.
 
-use keras_tensor::{Error, Outputs, Result, Tensor, ops};
+use keras_tensor::{Error, Outputs, Result, Tensor, ops, profile};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
@@ -82,6 +82,7 @@ impl LayerRef {
     /// Runs `work` as a call of this layer; errors name it, and layers that it builds have it in their paths.
     fn run<R>(&self, cx: &Call, work: impl FnOnce() -> Result<R>) -> Result<R> {
         let builds = self.children().iter().any(|l| !l.is_built());
+        let work = || profile::within(&self.0.name, work);
         cx.of_layer(self.trainable(), &self.0.policy, || {
             if builds {
                 names::scoped(&self.0.name, work)

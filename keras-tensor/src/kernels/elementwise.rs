@@ -327,6 +327,7 @@ pub(super) fn in_place(
             match a {
                 Fused::Linear => {}
                 Fused::Relu => Second::Each(b).over(a_, relu_grad),
+                Fused::Relu6 => Second::Each(b).over(a_, relu6_grad),
                 Fused::Sigmoid => Second::Each(b).over(a_, sigmoid_grad),
                 Fused::Tanh => Second::Each(b).over(a_, tanh_grad),
             }
@@ -517,6 +518,15 @@ fn relu_grad<T: Number>(g: T, y: T) -> T {
 }
 
 #[inline(always)]
+fn relu6_grad<T: Number>(g: T, y: T) -> T {
+    if y > T::ZERO && y < T::from_f64(6.0) {
+        g
+    } else {
+        T::ZERO
+    }
+}
+
+#[inline(always)]
 fn sigmoid_grad<T: Number>(g: T, y: T) -> T {
     g.mul(y.mul(T::ONE.sub(y)))
 }
@@ -532,6 +542,7 @@ pub(super) fn activation_grad(activation: Fused, g: &Tensor, y: &Tensor) -> Resu
     with_float!(dtype, T => match activation {
         Fused::Linear => Ok(g.viewed(shape)),
         Fused::Relu => zip(g, y, dtype, shape, relu_grad::<T>),
+        Fused::Relu6 => zip(g, y, dtype, shape, relu6_grad::<T>),
         Fused::Sigmoid => zip(g, y, dtype, shape, sigmoid_grad::<T>),
         Fused::Tanh => zip(g, y, dtype, shape, tanh_grad::<T>),
     })
@@ -544,6 +555,10 @@ pub(super) fn activate<T: Element + Number + Float + Elementary>(activation: Fus
         Fused::Relu => vectorized(MapInPlace {
             x,
             f: |v| Number::max(v, T::ZERO),
+        }),
+        Fused::Relu6 => vectorized(MapInPlace {
+            x,
+            f: |v| Number::min(Number::max(v, T::ZERO), T::from_f64(6.0)),
         }),
         Fused::Sigmoid => vectorized(MapInPlace {
             x,

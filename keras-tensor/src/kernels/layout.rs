@@ -3,7 +3,8 @@
 use smallvec::SmallVec;
 
 use super::elementwise::{Number, repeated_strides};
-use super::shares::for_pairs;
+use super::shares::{SHARE, for_pairs, for_shares};
+use super::strided::{padded, row_major, strided};
 use super::{Lanes, with_any, with_number};
 use crate::dtype::Element;
 use crate::op::{Arange, OneHot, Pad, ScatterAdd, Slice};
@@ -32,6 +33,8 @@ macro_rules! with_width {
         }
     };
 }
+
+pub(super) use with_width;
 
 pub(super) fn fill(value: f64, shape: Shape, dtype: DType) -> Result<Tensor> {
     with_any!(dtype, T => Tensor::build(dtype, shape, |out| out.fill(stored::<T>(value, dtype))))
@@ -90,113 +93,10 @@ fn fill_from<F: Element, T: Element>(out: &mut [T], x: &[F], f: impl Fn(F) -> T 
     });
 }
 
-/// Walks a tensor's elements in row-major order of `shape`, and tells where each lies in memory with these strides.
-/// The last axis comes as a whole run: `f(first output, first input, step)`.
-fn for_each_run(
-    shape: &[usize],
-    strides: &[usize],
-    base: usize,
-    mut f: impl FnMut(usize, usize, usize),
-) {
-    let Some((&run, outer)) = shape.split_last() else {
-        return f(0, base, 0);
-    };
-    if shape.contains(&0) {
-        return;
-    }
-    let mut index: SmallVec<[usize; 6]> = smallvec::smallvec![0; outer.len()];
-    let mut from = base;
-    let mut to = 0;
-    loop {
-        f(to, from, strides[outer.len()]);
-        to += run;
-        let mut axis = outer.len();
-        loop {
-            if axis == 0 {
-                return;
-            }
-            axis -= 1;
-            index[axis] += 1;
-            from += strides[axis];
-            if index[axis] < outer[axis] {
-                break;
-            }
-            from -= strides[axis] * outer[axis];
-            index[axis] = 0;
-        }
-    }
-}
-
-fn row_major(shape: &[usize]) -> SmallVec<[usize; 6]> {
-    let mut strides: SmallVec<[usize; 6]> = smallvec::smallvec![1; shape.len()];
-    for i in (1..shape.len()).rev() {
-        strides[i - 1] = strides[i] * shape[i];
-    }
-    strides
-}
-
-/// A new tensor whose elements are read with these strides.
-fn strided(x: &Tensor, shape: Shape, strides: &[usize], base: usize) -> Result<Tensor> {
-    with_width!(x.dtype(), T => {
-        let source = x.raw::<T>();
-        let run = shape.last().copied().unwrap_or(1);
-        let sizes = shape.clone();
-        Tensor::build(x.dtype(), shape, |out: &mut [T]| {
-            for_each_run(&sizes, strides, base, |to, from, step| {
-                let out = &mut out[to..to + run];
-                match step {
-                    0 => out.fill(source[from]),
-                    1 => out.copy_from_slice(&source[from..from + run]),
-                    _ => {
-                        for (o, v) in out.iter_mut().zip(source[from..].iter().step_by(step)) {
-                            *o = *v;
-                        }
-                    }
-                }
-            });
-        })
-    })
-}
-
 pub(super) fn transpose(x: &Tensor, order: &[usize], shape: Shape) -> Result<Tensor> {
-    if let [.., a, b] = order
-        && *a == order.len() - 1
-        && *b == order.len() - 2
-        && order[..order.len() - 2]
-            .iter()
-            .enumerate()
-            .all(|(i, &o)| i == o)
-    {
-        return transpose_matrices(x, shape);
-    }
     let strides = row_major(x.shape());
     let strides: SmallVec<[usize; 6]> = order.iter().map(|&a| strides[a]).collect();
     strided(x, shape, &strides, 0)
-}
-
-/// Swaps the last two axes, in tiles that stay in the cache.
-fn transpose_matrices(x: &Tensor, shape: Shape) -> Result<Tensor> {
-    const TILE: usize = 16;
-    let (rows, columns) = (x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]);
-    with_width!(x.dtype(), T => {
-        let source = x.raw::<T>();
-        Tensor::build(x.dtype(), shape, |out: &mut [T]| {
-            if rows * columns == 0 {
-                return;
-            }
-            let matrices = out.chunks_exact_mut(rows * columns);
-            for (out, source) in matrices.zip(source.chunks_exact(rows * columns)) {
-                for r0 in (0..rows).step_by(TILE) {
-                    for c in 0..columns {
-                        let r1 = (r0 + TILE).min(rows);
-                        for r in r0..r1 {
-                            out[c * rows + r] = source[r * columns + c];
-                        }
-                    }
-                }
-            }
-        })
-    })
 }
 
 pub(super) fn broadcast(x: &Tensor, shape: Shape) -> Result<Tensor> {
@@ -218,38 +118,36 @@ pub(super) fn slice(x: &Tensor, s: &Slice) -> Result<Tensor> {
 }
 
 pub(super) fn pad(x: &Tensor, p: &Pad, shape: Shape) -> Result<Tensor> {
-    let strides = row_major(&shape);
-    let base: usize = strides
-        .iter()
-        .zip(p.before.iter())
-        .map(|(a, b)| a * b)
-        .sum();
-    let run = x.shape().last().copied().unwrap_or(1);
+    let whole = shape.clone();
     with_any!(x.dtype(), T => {
-        let source = x.raw::<T>();
+        let (source, value) = (x.raw::<T>(), stored::<T>(p.value, x.dtype()));
         Tensor::build(x.dtype(), shape, |out: &mut [T]| {
-            out.fill(stored::<T>(p.value, x.dtype()));
-            for_each_run(x.shape(), &strides, base, |from, to, _| {
-                out[to..to + run].copy_from_slice(&source[from..from + run]);
-            });
+            padded(source, x.shape(), &p.before, &whole, value, out);
         })
     })
 }
 
 pub(super) fn concat(inputs: &[&Tensor], axis: usize, shape: Shape) -> Result<Tensor> {
     let whole = Lanes::new(&shape, axis);
+    let row = whole.axis * whole.inner;
     with_width!(inputs[0].dtype(), T => {
+        let parts: Vec<(&[T], usize)> = inputs
+            .iter()
+            .map(|t| (t.raw::<T>(), t.shape()[axis] * whole.inner))
+            .collect();
         Tensor::build(inputs[0].dtype(), shape, |out: &mut [T]| {
-            let mut begin = 0;
-            for t in inputs {
-                let block = t.shape()[axis] * whole.inner;
-                let source = t.raw::<T>();
-                for o in 0..whole.outer {
-                    let to = o * whole.axis * whole.inner + begin;
-                    out[to..to + block].copy_from_slice(&source[o * block..(o + 1) * block]);
-                }
-                begin += block;
+            if row == 0 {
+                return;
             }
+            for_shares(out, (SHARE / row).max(1) * row, &|start, out| {
+                for (i, mut out) in out.chunks_exact_mut(row).enumerate() {
+                    for (source, block) in &parts {
+                        let (to, rest) = out.split_at_mut(*block);
+                        to.copy_from_slice(&source[(start / row + i) * block..][..*block]);
+                        out = rest;
+                    }
+                }
+            });
         })
     })
 }
@@ -288,15 +186,19 @@ pub(super) fn gather(x: &Tensor, at: &Tensor, axis: usize, shape: Shape) -> Resu
     with_width!(x.dtype(), T => {
         let source = x.raw::<T>();
         let n = lanes.inner;
+        let places: Vec<usize> = places.collect();
         Tensor::build(x.dtype(), shape, |out: &mut [T]| {
-            let mut to = 0;
-            for o in 0..lanes.outer {
-                for i in places.clone() {
-                    let from = (o * lanes.axis + i) * n;
-                    out[to..to + n].copy_from_slice(&source[from..from + n]);
-                    to += n;
-                }
+            if out.is_empty() {
+                return;
             }
+            for_shares(out, (SHARE / n).max(1) * n, &|start, out| {
+                for (i, out) in out.chunks_exact_mut(n).enumerate() {
+                    let row = start / n + i;
+                    let place = places[row % places.len()];
+                    let from = (row / places.len() * lanes.axis + place) * n;
+                    out.copy_from_slice(&source[from..from + n]);
+                }
+            });
         })
     })
 }

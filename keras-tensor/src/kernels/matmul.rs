@@ -1,97 +1,24 @@
-//! Products of matrices, by the crates that the `gemm` crate is made of.
+//! Products of matrices as ops: batches of them, and dense layers.
 
 use num_traits::Float;
 use smallvec::SmallVec;
-use std::marker::PhantomData;
 
+use super::conv::Epilogue;
 use super::elementary::Elementary;
-use super::elementwise::{Number, activate, repeated_strides};
+use super::elementwise::{Number, repeated_strides};
+use super::gemm::{self, Finish, Right};
+pub(super) use super::gemm::{Output, View};
+use super::shares::for_shares;
+use super::simd::{Loop, vectorized};
 use super::{with_float, with_number};
 use crate::dtype::Element;
 use crate::op::{Fused, MatMul};
 use crate::{Result, Shape, Tensor};
 
-/// A matrix in a slice: element `[r, c]` is at `r * row + c * column`.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a, T> {
-    data: &'a [T],
-    row: usize,
-    column: usize,
-}
-
-impl<'a, T> View<'a, T> {
-    /// Row-major `[rows, columns]`, or its transpose if `swap`.
-    pub(super) fn new(data: &'a [T], columns: usize, swap: bool) -> Self {
-        let (row, column) = if swap { (1, columns) } else { (columns, 1) };
-        View { data, row, column }
-    }
-
-    /// The same matrix without its first rows and columns.
-    fn from(&self, rows: usize, columns: usize) -> Self {
-        let data = &self.data[rows * self.row + columns * self.column..];
-        View { data, ..*self }
-    }
-
-    /// Whether elements up to `[rows - 1, columns - 1]` are there.
-    fn covers(&self, rows: usize, columns: usize) -> bool {
-        rows == 0
-            || columns == 0
-            || (rows - 1) * self.row + (columns - 1) * self.column < self.data.len()
-    }
-}
-
-/// Where a product is written: columns of a row-major matrix that nobody else writes.
-pub(super) struct Output<'a, T> {
-    first: *mut T,
-    /// Elements from a row to the next.
-    row: usize,
-    rows: usize,
-    columns: usize,
-    borrowed: PhantomData<&'a mut [T]>,
-}
-
-// SAFETY: an output is the only one that reaches its elements, as a mutable slice is.
-#[allow(unsafe_code)]
-unsafe impl<T: Send> Send for Output<'_, T> {}
-
-impl<'a, T> Output<'a, T> {
-    /// A whole row-major matrix.
-    pub(super) fn new(out: &'a mut [T], columns: usize) -> Self {
-        Output {
-            first: out.as_mut_ptr(),
-            row: columns,
-            rows: out.len() / columns,
-            columns,
-            borrowed: PhantomData,
-        }
-    }
-
-    /// Some columns of a row.
-    #[inline(always)]
-    fn part(&mut self, row: usize, column: usize, count: usize) -> &mut [T] {
-        assert!(row < self.rows && column + count <= self.columns);
-        // SAFETY: the elements are this output's own (asserted), and it is borrowed for as long as the slice is.
-        #[allow(unsafe_code)]
-        unsafe {
-            std::slice::from_raw_parts_mut(self.first.add(row * self.row + column), count)
-        }
-    }
-
-    /// The columns before and from `at` on.
-    pub(super) fn split_columns(self, at: usize) -> (Self, Self) {
-        assert!(at <= self.columns);
-        // SAFETY: one past the last element of a row is still inside of the allocation, or one past its end.
-        #[allow(unsafe_code)]
-        let middle = unsafe { self.first.add(if self.rows == 0 { 0 } else { at }) };
-        let (left, right) = (at, self.columns - at);
-        let part = |first, columns| Output {
-            first,
-            columns,
-            ..self
-        };
-        (part(self.first, left), part(middle, right))
-    }
-}
+/// Multiplications from which a product of a batch is worth being handed to a thread.
+const SHARE: usize = 1 << 16;
+/// Multiplications from which each product of a batch is shared by itself.
+const LARGE: usize = 1 << 22;
 
 /// Types that products are compiled for.
 pub(super) trait Product: Element + Number {
@@ -99,97 +26,75 @@ pub(super) trait Product: Element + Number {
     fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool);
 }
 
-macro_rules! float_product {
-    ($($t:ty => $gemm:path),*) => {$(
-        impl Product for $t {
-            fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
-                assert!(a.covers(out.rows, k) && b.covers(k, out.columns));
-                // SAFETY: both factors lie inside their slices (asserted), and nobody else writes to `out`.
-                #[allow(unsafe_code)]
-                unsafe {
-                    // It likes columns: the transposed product has them where this one has rows.
-                    $gemm()(
-                        out.columns, out.rows, k,
-                        out.first, out.row as isize, 1,
-                        add,
-                        b.data.as_ptr(), b.row as isize, b.column as isize,
-                        a.data.as_ptr(), a.row as isize, a.column as isize,
-                        1.0, 1.0,
-                        false, false, false,
-                        gemm_common::Parallelism::None,
-                    );
-                }
-            }
-        }
-    )*};
+fn float_product<T: gemm::Float>(k: usize, out: Output<T>, a: View<T>, b: View<T>, add: bool) {
+    gemm::Product {
+        depth: k,
+        left: &a,
+        right: Right::View(b),
+        add,
+        finish: None,
+    }
+    .compute(out);
 }
-float_product!(f32 => gemm_f32::gemm::f32::get_gemm_fn, f64 => gemm_f64::gemm::f64::get_gemm_fn);
 
-macro_rules! integer_product {
-    ($($t:ty),*) => {$(
-        impl Product for $t {
-            fn product(k: usize, mut out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
-                for i in 0..out.rows {
-                    for j in 0..out.columns {
-                        let to = &mut out.part(i, j, 1)[0];
-                        let start = if add { *to } else { Self::ZERO };
-                        *to = (0..k).fold(start, |s, p| {
-                            s.add(a.data[i * a.row + p * a.column].mul(b.data[p * b.row + j * b.column]))
-                        });
-                    }
-                }
-            }
-        }
-    )*};
+impl Product for f32 {
+    fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
+        float_product(k, out, a, b, add);
+    }
 }
-integer_product!(i32, i64, u8);
 
-/// Products from which on two threads are faster than one, counted in multiplications.
-const SHARE: usize = 1 << 20;
-/// Rows or columns of a share are a multiple of it.
-const BLOCK: usize = 64;
+impl Product for f64 {
+    fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
+        float_product(k, out, a, b, add);
+    }
+}
 
-/// One product, its rows or columns shared among two threads where that pays; the shape alone decides where it is cut.
-pub(super) fn shared_product<T: Product>(
-    (m, k, n): (usize, usize, usize),
-    out: &mut [T],
-    a: View<T>,
-    b: View<T>,
-    add: bool,
-) {
-    if m * k * n >= SHARE && m >= 2 * BLOCK {
-        let rows = (m / 2).next_multiple_of(BLOCK);
-        let (above, below) = out.split_at_mut(rows * n);
-        let rest = a.from(rows, 0);
-        rayon::join(
-            || T::product(k, Output::new(above, n), a, b, add),
-            || T::product(k, Output::new(below, n), rest, b, add),
-        );
-    } else if m * k * n >= SHARE && n >= 2 * BLOCK {
-        let columns = (n / 2).next_multiple_of(BLOCK);
-        let (left, right) = Output::new(out, n).split_columns(columns);
-        let rest = b.from(0, columns);
-        rayon::join(
-            || T::product(k, left, a, b, add),
-            || T::product(k, right, a, rest, add),
-        );
-    } else {
-        T::product(k, Output::new(out, n), a, b, add);
+fn integer_product<T: Number>(k: usize, mut out: Output<T>, a: View<T>, b: View<T>, add: bool) {
+    for i in 0..out.rows() {
+        for j in 0..out.columns() {
+            let to = &mut out.part(i, j, 1)[0];
+            let start = if add { *to } else { T::ZERO };
+            *to = (0..k).fold(start, |sum, p| sum.add(a.at(i, p).mul(b.at(p, j))));
+        }
+    }
+}
+
+impl Product for i32 {
+    fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
+        integer_product(k, out, a, b, add);
+    }
+}
+
+impl Product for i64 {
+    fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
+        integer_product(k, out, a, b, add);
+    }
+}
+
+impl Product for u8 {
+    fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool) {
+        integer_product(k, out, a, b, add);
     }
 }
 
 pub(super) fn matmul(op: &MatMul, a: &Tensor, b: &Tensor, shape: Shape) -> Result<Tensor> {
     let (ra, rb) = (a.rank(), b.rank());
     let (a_columns, b_columns) = (a.shape()[ra - 1], b.shape()[rb - 1]);
-    let (m, n) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
+    let (mut m, n) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
     let k = if op.transpose_a {
         a.shape()[ra - 2]
     } else {
         a_columns
     };
-    let batch = Shape::from(&shape[..shape.rank() - 2]);
-    let a_steps = repeated_strides(&batch, &a.shape()[..ra - 2]);
-    let b_steps = repeated_strides(&batch, &b.shape()[..rb - 2]);
+    let mut batch = Shape::from(&shape[..shape.rank() - 2]);
+    let (mut a_batch, mut b_batch) = (&a.shape()[..ra - 2], &b.shape()[..rb - 2]);
+    // One matrix for a whole batch: the rows of the batch are those of one product.
+    if !op.transpose_a && b_batch.iter().all(|&n| n == 1) {
+        m *= batch.size();
+        (batch, a_batch, b_batch) = (Shape::scalar(), &[], &[]);
+    }
+    let a_steps = repeated_strides(&batch, a_batch);
+    let b_steps = repeated_strides(&batch, b_batch);
     with_number!(a.dtype(), T => {
         let (x, y) = (a.raw::<T>(), b.raw::<T>());
         let (a_size, b_size) = (m * k, k * n);
@@ -197,7 +102,7 @@ pub(super) fn matmul(op: &MatMul, a: &Tensor, b: &Tensor, shape: Shape) -> Resul
             if m * n == 0 {
                 return;
             }
-            for (i, out) in out.chunks_exact_mut(m * n).enumerate() {
+            let one = |i: usize, out: &mut [T]| {
                 let index = unravel(i, &batch);
                 let offset = |steps: &[usize]| -> usize {
                     index.iter().zip(steps).map(|(i, s)| i * s).sum()
@@ -205,13 +110,22 @@ pub(super) fn matmul(op: &MatMul, a: &Tensor, b: &Tensor, shape: Shape) -> Resul
                 let x = &x[offset(&a_steps) * a_size..][..a_size];
                 let y = &y[offset(&b_steps) * b_size..][..b_size];
                 if k == 0 {
-                    out.fill(T::ZERO);
-                    continue;
+                    return out.fill(T::ZERO);
                 }
                 let x = View::new(x, a_columns, op.transpose_a);
                 let y = View::new(y, b_columns, op.transpose_b);
-                shared_product((m, k, n), out, x, y, false);
-            }
+                T::product(k, Output::new(out, n), x, y, false);
+            };
+            let work = (m * n * k).max(1);
+            let at_once = match work {
+                LARGE.. => out.len() / (m * n),
+                _ => SHARE.div_ceil(work),
+            };
+            for_shares(out, at_once * m * n, &|start, out| {
+                for (i, out) in out.chunks_exact_mut(m * n).enumerate() {
+                    one(start / (m * n) + i, out);
+                }
+            });
         })
     })
 }
@@ -225,7 +139,7 @@ fn unravel(mut i: usize, shape: &[usize]) -> SmallVec<[usize; 6]> {
     index
 }
 
-/// `activation(x @ kernel + bias)`: the product is added to rows that hold the bias already.
+/// `activation(x @ kernel + bias)`.
 pub(super) fn dense(
     activation: Fused,
     x: &Tensor,
@@ -235,37 +149,60 @@ pub(super) fn dense(
 ) -> Result<Tensor> {
     let (k, n) = (kernel.shape()[0], kernel.shape()[1]);
     with_float!(x.dtype(), T => {
-        let (x_, kernel) = (x.raw::<T>(), kernel.raw::<T>());
+        let (x_, right) = (x.raw::<T>(), View::new(kernel.raw::<T>(), n, false));
+        let rows = x.size() / k.max(1);
+        let kept = gemm::kept(kernel, &right, [rows, k, n]);
+        let epilogue = Epilogue {
+            bias: bias.map(|b| b.raw::<T>()),
+            activation,
+            ..Epilogue::NOTHING
+        };
         Tensor::build(x.dtype(), shape, |out: &mut [T]| {
             if n == 0 || out.is_empty() {
                 return;
             }
-            dense_rows(activation, x_, kernel, bias.map(|b| b.raw::<T>()), (k, n), out);
+            gemm::Product {
+                depth: k,
+                left: &View::new(x_, k, false),
+                right: kept.as_ref().map_or(Right::View(right), |k| Right::Packed(k.as_slice())),
+                add: false,
+                finish: Some(&epilogue),
+            }
+            .compute(Output::new(out, n));
         })
     })
 }
 
-fn dense_rows<T: Product + Float + Elementary>(
-    activation: Fused,
-    x: &[T],
-    kernel: &[T],
-    bias: Option<&[T]>,
-    (k, n): (usize, usize),
-    out: &mut [T],
-) {
-    let m = out.len() / n;
-    match bias {
-        Some(bias) => {
-            for row in out.chunks_exact_mut(n) {
-                row.copy_from_slice(bias);
-            }
+impl<T: Number + Float + Elementary> Finish<T> for Epilogue<'_, T> {
+    fn finish(&self, out: &mut Output<T>, row: usize, column: usize) {
+        if self.is_nothing() {
+            return;
         }
-        None if k == 0 => out.fill(T::ZERO),
-        None => {}
+        vectorized(FinishRows {
+            epilogue: self,
+            out,
+            row,
+            column,
+        });
     }
-    if k > 0 {
-        let (x, kernel) = (View::new(x, k, false), View::new(kernel, n, false));
-        shared_product((m, k, n), out, x, kernel, bias.is_some());
+}
+
+struct FinishRows<'a, 'b, 'c, T> {
+    epilogue: &'a Epilogue<'b, T>,
+    out: &'a mut Output<'c, T>,
+    row: usize,
+    column: usize,
+}
+
+impl<T: Number + Float + Elementary> Loop for FinishRows<'_, '_, '_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let (columns, whole) = (self.out.columns(), self.out.step());
+        for r in 0..self.out.rows() {
+            let at = (self.row + r) * whole + self.column;
+            let row = self.out.part(r, 0, columns);
+            self.epilogue.finish(row, at, self.column);
+        }
     }
-    activate(activation, out);
 }

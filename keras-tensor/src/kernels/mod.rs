@@ -4,15 +4,18 @@
 //! one call into the matrix-product crate, and the entry to code that was compiled for wide vectors. Work is split
 //! among threads by shape alone, so results are the same bits at any number of threads.
 
+mod attention;
 mod columns;
 mod conv;
 mod elementary;
 mod elementwise;
 mod fold;
+mod gemm;
 mod layout;
 mod matmul;
 mod normalize;
 mod optimizer;
+pub(crate) mod peak;
 mod random;
 mod recurrent;
 mod reduce;
@@ -21,6 +24,8 @@ mod shares;
 mod simd;
 mod softmax;
 mod sort;
+mod strided;
+pub mod threads;
 
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
@@ -190,9 +195,12 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::MatMul(_)
         | Op::Dense(_)
         | Op::Conv(_)
+        | Op::ConvFused(_)
         | Op::Pool(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
+        | Op::Attention(_)
+        | Op::AttentionGrad(_)
         | Op::Update(_)
         | Op::ScatterAdd(_) => true,
         Op::Fill(_)
@@ -298,6 +306,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::Custom(custom) => return custom.run(inputs),
         Op::Recurrent(r) => return recurrent::recurrent(r, inputs, &specs),
         Op::RecurrentGrad(r) => return recurrent::recurrent_grad(r, inputs, &specs),
+        Op::AttentionGrad(a) => return attention::attention_grad(a, inputs, &specs),
         Op::Normalize(n) => return normalize::normalize(n, inputs, &specs),
         Op::NormalizeGrad(n) => return normalize::normalize_grad(n, inputs, &specs),
         _ => {}
@@ -348,9 +357,12 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
             matmul::dense(*activation, x(), inputs[1], inputs.get(2).copied(), shape)
         }
         Op::Conv(c) => conv::conv(c, x(), inputs[1], shape),
+        Op::ConvFused(f) => conv::conv_fused(f, inputs, shape),
         Op::Pool(p) => conv::pool(p, inputs, shape),
+        Op::Attention(a) => attention::attention(a, inputs, shape),
         Op::Recurrent(_)
         | Op::RecurrentGrad(_)
+        | Op::AttentionGrad(_)
         | Op::Normalize(_)
         | Op::NormalizeGrad(_)
         | Op::Update(_)
@@ -360,6 +372,12 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
     }?;
     Ok(smallvec![output])
 }
+
+/// All that floats have which kernels are compiled for.
+trait Real: gemm::Float + elementwise::Number + num_traits::Float + elementary::Elementary {}
+
+impl Real for f32 {}
+impl Real for f64 {}
 
 /// A tensor's elements seen as `[outer, axis, inner]`.
 struct Lanes {

@@ -7,6 +7,7 @@ use super::elementwise::Number;
 use super::fold::{fold, sum_of};
 use super::shares::{SHARE, try_for_shares};
 use super::simd::{Loop, vectorized};
+use super::threads;
 use super::{Lanes, layout, with_number};
 use crate::dtype::Element;
 use crate::op::{ArgReduce, CumSum, Fold, Reduce};
@@ -44,7 +45,7 @@ fn both<R: Send>(
     b: impl FnOnce() -> R + Send,
 ) -> (R, R) {
     match size > 2 * SHARE {
-        true => rayon::join(a, b),
+        true => threads::join(a, b),
         false => (a(), b()),
     }
 }

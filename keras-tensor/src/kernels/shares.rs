@@ -1,13 +1,53 @@
 //! Work shared among threads. The size alone decides where it is cut, so results never depend on the number of threads.
 
-use rayon::prelude::*;
-use std::sync::OnceLock;
+use std::marker::PhantomData;
+use std::sync::{Mutex, OnceLock};
 
 use super::simd::{Loop, vectorized};
+use super::threads;
 use crate::Result;
 
 /// Elements from which element-wise work is shared; also the size of a share.
 pub(super) const SHARE: usize = 1 << 15;
+
+/// A slice cut into pieces of one size, each to be taken by one thread.
+pub(super) struct Pieces<'a, T> {
+    first: *mut T,
+    size: usize,
+    piece: usize,
+    borrowed: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: each piece is reached by one thread at a time only, as whoever calls `get` promises.
+#[allow(unsafe_code)]
+unsafe impl<T: Send> Sync for Pieces<'_, T> {}
+
+impl<'a, T> Pieces<'a, T> {
+    fn new(slice: &'a mut [T], piece: usize) -> Self {
+        Pieces {
+            first: slice.as_mut_ptr(),
+            size: slice.len(),
+            piece,
+            borrowed: PhantomData,
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.size.div_ceil(self.piece)
+    }
+
+    /// Piece `i`.
+    ///
+    /// # Safety
+    /// It is asked for once.
+    #[allow(unsafe_code, clippy::mut_from_ref)]
+    unsafe fn get(&self, i: usize) -> &mut [T] {
+        let start = (i * self.piece).min(self.size);
+        let end = (start + self.piece).min(self.size);
+        // SAFETY: the range lies inside of the slice, and pieces do not overlap.
+        unsafe { std::slice::from_raw_parts_mut(self.first.add(start), end - start) }
+    }
+}
 
 /// Calls `work(offset, share)` for every share of `out`.
 ///
@@ -20,9 +60,12 @@ pub(super) fn for_shares<T: Send>(
     if out.len() <= share {
         return work(0, out);
     }
-    out.par_chunks_mut(share)
-        .enumerate()
-        .for_each(|(i, out)| work(i * share, out));
+    let pieces = Pieces::new(out, share);
+    threads::share(pieces.count(), &|i| {
+        // SAFETY: every number comes once.
+        #[allow(unsafe_code)]
+        work(i * share, unsafe { pieces.get(i) });
+    });
 }
 
 /// [`for_shares`] of work that can fail: an error that a share gave.
@@ -59,17 +102,25 @@ pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
     fn split_at(self, middle: usize) -> (Self, Self);
 }
 
-/// Runs a loop in shares of at most two times [`SHARE`].
+/// Runs a loop in shares of [`SHARE`] elements.
 pub(super) fn divided<L: Divide>(work: L) {
     divided_by(work, SHARE);
 }
 
-/// Runs a loop in shares of at most two times `share`.
-pub(super) fn divided_by<L: Divide>(work: L, share: usize) {
-    if work.len() <= 2 * share {
+/// Runs a loop in shares of `share` elements.
+pub(super) fn divided_by<L: Divide>(mut work: L, share: usize) {
+    let mut parts = Vec::new();
+    while work.len() > share {
+        let (part, rest) = work.split_at(share);
+        parts.push(Mutex::new(Some(part)));
+        work = rest;
+    }
+    if parts.is_empty() {
         return vectorized(work);
     }
-    let middle = (work.len() / 2).next_multiple_of(share);
-    let (left, right) = work.split_at(middle);
-    rayon::join(|| divided_by(left, share), || divided_by(right, share));
+    parts.push(Mutex::new(Some(work)));
+    threads::share(parts.len(), &|i| {
+        let part = parts[i].lock().ok().and_then(|mut part| part.take());
+        vectorized(part.expect("every part is taken once"));
+    });
 }

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::Fused;
 use crate::{Error, Result, Shape, Tensor};
 
 /// A number for each axis of space.
@@ -74,6 +75,85 @@ impl Conv {
             &self.padding,
         )
     }
+}
+
+/// Attributes of [`super::Op::ConvFused`]: `activation(conv(x, kernel) * scale + bias + residual)`, in one pass.
+///
+/// Inputs are `x`, `kernel`, and those of `scale` `[out]`, `bias` `[out]` and `residual`, which has the shape of the result,
+/// that there are, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvFused {
+    /// The convolution; it computes [`ConvPart::Output`].
+    pub conv: Conv,
+    /// What is applied to the sum.
+    pub activation: Fused,
+    /// Whether each filter's sums are multiplied by a number.
+    pub has_scale: bool,
+    /// Whether a number is added to those of each filter.
+    pub has_bias: bool,
+    /// Whether a tensor is added before the activation.
+    pub has_residual: bool,
+}
+
+/// The inputs of [`ConvFused`], by name.
+pub struct ConvFusedInputs<T> {
+    /// `[batch, ..space, in]`.
+    pub x: T,
+    /// `[..taps, in / groups, out]`.
+    pub kernel: T,
+    /// `[out]`.
+    pub scale: Option<T>,
+    /// `[out]`.
+    pub bias: Option<T>,
+    /// `[batch, ..space, out]`.
+    pub residual: Option<T>,
+}
+
+impl ConvFused {
+    /// How many inputs it takes.
+    pub fn inputs(&self) -> usize {
+        let further = [self.has_scale, self.has_bias, self.has_residual];
+        2 + further.into_iter().filter(|&has| has).count()
+    }
+
+    /// Gives as many inputs as [`ConvFused::inputs`] says their names.
+    pub fn named<T>(&self, inputs: impl IntoIterator<Item = T>) -> ConvFusedInputs<T> {
+        let mut inputs = inputs.into_iter();
+        let mut next = || inputs.next().expect("the inputs have been counted");
+        ConvFusedInputs {
+            x: next(),
+            kernel: next(),
+            scale: self.has_scale.then(&mut next),
+            bias: self.has_bias.then(&mut next),
+            residual: self.has_residual.then(&mut next),
+        }
+    }
+}
+
+/// The shape of the result of [`ConvFused`].
+pub(super) fn infer_fused(fused: &ConvFused, inputs: &[&Tensor]) -> Result<Shape> {
+    if fused.conv.part != ConvPart::Output {
+        return Err(Error::argument(
+            "convolution.part",
+            format!("{:?}", fused.conv.part),
+            "the output; the other parts are not fused",
+        ));
+    }
+    let given = fused.named(inputs.iter().copied());
+    let shape = infer(&fused.conv, given.x, given.kernel)?;
+    let filters = &shape[shape.rank() - 1..];
+    for (name, got, wanted) in [
+        ("scale", given.scale, filters),
+        ("bias", given.bias, filters),
+        ("residual", given.residual, &shape[..]),
+    ] {
+        if let Some(got) = got.filter(|got| got.shape()[..] != *wanted) {
+            let wanted = format!("the shape {}", Shape::from(wanted));
+            let what = format!("the {name} of a convolution");
+            return Err(Error::shape(what, &[got.shape()], wanted));
+        }
+    }
+    Ok(shape)
 }
 
 /// How many places a window has along each axis.

@@ -239,6 +239,12 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
                 super::conv::infer(c, inputs[0], inputs[1])?,
             )
         }
+        Op::ConvFused(f) => {
+            count(f.inputs())?;
+            same_dtype(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            spec(inputs[0].dtype(), super::conv::infer_fused(f, inputs)?)
+        }
         Op::Pool(p) => {
             count(p.part.inputs())?;
             same_dtype(op.name(), inputs)?;
@@ -447,6 +453,16 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             count(r.inputs())?;
             float(op.name(), inputs[0])?;
             r.infer(inputs)?
+        }
+        Op::Attention(a) => {
+            count(a.inputs())?;
+            float(op.name(), inputs[0])?;
+            a.infer(inputs)?
+        }
+        Op::AttentionGrad(a) => {
+            count(a.inputs() + 2)?;
+            float(op.name(), inputs[0])?;
+            a.infer_gradient(inputs)?
         }
         Op::Custom(custom) => custom.infer(inputs)?,
     })

@@ -3,14 +3,18 @@
 //! An op is a value, so it can be run, differentiated, shape-checked, counted, exported, or sent to another device.
 //! Whoever adds one is led by the compiler: every match over [`Op`] in this workspace names all variants.
 
+mod attention;
 mod conv;
+mod cost;
 mod infer;
 mod normalize;
 mod pool;
 mod recurrent;
 mod update;
 
-pub use conv::{Conv, ConvPart, Spatial};
+pub use attention::Attention;
+pub use conv::{Conv, ConvFused, ConvFusedInputs, ConvPart, Spatial};
+pub use cost::Cost;
 pub use infer::{Spec, Specs, infer};
 pub use normalize::{Normalize, Over};
 pub use pool::{Pool, PoolPart};
@@ -105,12 +109,18 @@ pub enum Op {
     Dense(Fused),
     /// Convolution, or its derivative by the input or by the kernel.
     Conv(Conv),
+    /// Convolution with what follows it: a scale, a bias, a sum with another tensor, an activation.
+    ConvFused(ConvFused),
     /// Pooling, or one of its reverses.
     Pool(Pool),
     /// A recurrent cell, step by step through a sequence.
     Recurrent(Recurrent),
     /// The derivative of `Recurrent`.
     RecurrentGrad(RecurrentGrad),
+    /// `softmax(scale * query @ key^T) @ value` for each of several heads.
+    Attention(Attention),
+    /// The derivative of `Attention`.
+    AttentionGrad(Attention),
     /// A step of an optimizer in place.
     Update(Update),
     /// An op that the user wrote.
@@ -300,6 +310,8 @@ pub enum Fused {
     Linear,
     /// `max(x, 0)`.
     Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
     /// `tanh(x)`.
@@ -425,9 +437,12 @@ impl Op {
             Op::MatMul(_) => "matmul",
             Op::Dense(_) => "dense",
             Op::Conv(c) => c.part.name(),
+            Op::ConvFused(_) => "conv_fused",
             Op::Pool(p) => p.part.name(),
             Op::Recurrent(_) => "recurrent",
             Op::RecurrentGrad(_) => "recurrent_gradient",
+            Op::Attention(_) => "attention",
+            Op::AttentionGrad(_) => "attention_gradient",
             Op::Update(u) => u.name(),
             Op::Custom(op) => op.name(),
         }
@@ -554,6 +569,17 @@ impl Binary {
             Xor => "logical_xor",
         }
     }
+}
+
+impl Fused {
+    /// Every activation, for tests that loop over them.
+    pub const ALL: [Fused; 5] = [
+        Fused::Linear,
+        Fused::Relu,
+        Fused::Relu6,
+        Fused::Sigmoid,
+        Fused::Tanh,
+    ];
 }
 
 impl Fold {

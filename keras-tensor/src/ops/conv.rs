@@ -1,8 +1,8 @@
 //! Convolution.
 
-use super::Operand;
 use super::operand::{floating, meet};
-use crate::op::{Conv, ConvPart, Spatial};
+use super::{Operand, cast};
+use crate::op::{Conv, ConvFused, ConvPart, Fused, Spatial};
 use crate::{Error, Op, Result, Tensor, apply_one};
 
 /// What lies around the input of a convolution or a pooling.
@@ -65,19 +65,69 @@ pub fn conv(
     dilation: &[usize],
     groups: usize,
 ) -> Result<Tensor> {
+    let window = ConvWindow {
+        strides,
+        padding,
+        dilation,
+        groups,
+    };
+    conv_fused(x, kernel, window, None, Fused::Linear)
+}
+
+/// How the window of a convolution moves.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvWindow<'a> {
+    /// Steps along each axis of space.
+    pub strides: &'a [usize],
+    /// What lies around the input.
+    pub padding: Padding,
+    /// Distance of taps along each axis of space.
+    pub dilation: &'a [usize],
+    /// Groups of channels that are convolved apart.
+    pub groups: usize,
+}
+
+/// `activation(conv(x, kernel) + bias)` for what [`conv`] takes and a `bias` `[out]`, in one pass.
+///
+/// # Errors
+/// Shapes that do not fit, or a window that does not fit anywhere.
+pub fn conv_fused(
+    x: impl Operand,
+    kernel: impl Operand,
+    window: ConvWindow,
+    bias: Option<&dyn Operand>,
+    activation: Fused,
+) -> Result<Tensor> {
     let (x, kernel) = meet(&x, &kernel)?;
     let (x, kernel) = (floating(&*x)?, floating(&*kernel)?);
+    let (strides, dilation) = (window.strides, window.dilation);
     let space = axes_of_space(&[&x, &kernel], &[strides, dilation])?;
     let (sizes, taps) = (&x.shape()[1..=space], &kernel.shape()[..space]);
     let conv = Conv {
         part: ConvPart::Output,
         strides: strides.into(),
-        padding: padding.amounts(sizes, taps, strides, dilation),
+        padding: window.padding.amounts(sizes, taps, strides, dilation),
         dilation: dilation.into(),
-        groups,
+        groups: window.groups,
         sizes: Spatial::new(),
     };
-    apply_one(Op::Conv(conv), &[&x, &kernel])
+    if bias.is_none() && activation == Fused::Linear {
+        return apply_one(Op::Conv(conv), &[&x, &kernel]);
+    }
+    let fused = ConvFused {
+        conv,
+        activation,
+        has_scale: false,
+        has_bias: bias.is_some(),
+        has_residual: false,
+    };
+    match bias {
+        Some(bias) => {
+            let bias = cast(&*bias.tensor()?, x.dtype())?;
+            apply_one(Op::ConvFused(fused), &[&x, &kernel, &bias])
+        }
+        None => apply_one(Op::ConvFused(fused), &[&x, &kernel]),
+    }
 }
 
 /// The transpose of [`conv`]: what it would have to be given for `y` to come out, spread over `sizes` places in space.

@@ -17,7 +17,7 @@ mod pool;
 
 pub use array::*;
 pub use attention::*;
-pub use conv::{Padding, conv, conv_transpose};
+pub use conv::{ConvWindow, Padding, conv, conv_fused, conv_transpose};
 pub use einsum::einsum;
 pub use image::{
     FillMode, Interpolation, affine_transform, crop_to_ratio, pad_to_ratio, resize,

@@ -3,7 +3,8 @@
 use super::math::finite_top;
 use super::operand::{floating, meet};
 use super::{
-    IntoAxes, Operand, add, logsumexp, maximum, multiply, reduce, rsqrt, square, subtract,
+    IntoAxes, Operand, add, clip, logsumexp, maximum, multiply, reduce, relu, rsqrt, sigmoid,
+    square, subtract, tanh,
 };
 use crate::op::{Fold, Fused};
 use crate::{Op, Result, Tensor, apply_one};
@@ -76,6 +77,20 @@ pub fn dense(
     match bias {
         Some(bias) => apply_one(Op::Dense(activation), &[&x, &kernel, &*bias.tensor()?]),
         None => apply_one(Op::Dense(activation), &[&x, &kernel]),
+    }
+}
+
+/// An activation by itself.
+///
+/// # Errors
+/// No memory.
+pub fn activation(x: impl Operand, activation: Fused) -> Result<Tensor> {
+    match activation {
+        Fused::Linear => Ok(x.tensor()?.into_owned()),
+        Fused::Relu => relu(x),
+        Fused::Relu6 => clip(x, 0.0, 6.0),
+        Fused::Sigmoid => sigmoid(x),
+        Fused::Tanh => tanh(x),
     }
 }
 

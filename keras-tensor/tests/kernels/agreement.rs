@@ -10,7 +10,6 @@ use proptest::prelude::*;
 
 use crate::{assert_same, config, numbers, pair, shape_and_axis, tensor};
 
-const ACTIVATIONS: [Fused; 4] = [Fused::Linear, Fused::Relu, Fused::Sigmoid, Fused::Tanh];
 const FOLDS: [Fold; 7] = [
     Fold::Sum,
     Fold::Mean,
@@ -110,7 +109,7 @@ proptest! {
             }
             agree(&Op::Clip(Clip { min: -1.5, max: 2.0 }), &[&x]);
             let z = rough(&a, dtype, seed ^ 2);
-            for activation in ACTIVATIONS {
+            for activation in Fused::ALL {
                 agree(&Op::ActivationGrad(activation), &[&x, &z]);
             }
             agree(&Op::Select, &[&tensor(&whole, DType::Bool, seed), &x, &y]);
@@ -177,7 +176,7 @@ proptest! {
             let op = MatMul { transpose_a: flags[0], transpose_b: flags[1] };
             agree(&Op::MatMul(op), &[&t(&[&a[..], &[m, k]].concat(), 0), &t(&[&b[..], &[k, n]].concat(), 1)]);
             let (x, kernel, bias) = (t(&[&a[..], &[k]].concat(), 0), t(&[k, n], 1), t(&[n], 2));
-            for activation in ACTIVATIONS {
+            for activation in Fused::ALL {
                 agree(&Op::Dense(activation), &[&x, &kernel, &bias]);
                 agree(&Op::Dense(activation), &[&x, &kernel]);
             }

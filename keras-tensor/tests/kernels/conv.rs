@@ -1,10 +1,10 @@
 //! Convolutions whose windows do not fit at once, against plain loops.
 
-use keras_tensor::op::{Conv, ConvPart, Spatial};
+use keras_tensor::op::{Conv, ConvFused, ConvPart, Fused, Spatial};
 use keras_tensor::random::Philox;
-use keras_tensor::{DType, Op, Tensor};
+use keras_tensor::{DType, Op, Tensor, ops};
 
-use crate::run;
+use crate::{array, assert_near, run};
 
 fn noise(shape: &[usize], seed: u64) -> Tensor {
     let mut values = vec![0.0; shape.iter().product()];
@@ -151,4 +151,67 @@ fn one_place_of_very_many_taps_is_a_part() {
         groups: 1,
     }
     .check();
+}
+
+#[test]
+fn what_follows_a_convolution_is_what_ops_compute_one_by_one() {
+    let moved = |shape: &[usize], seed| {
+        let values = ops::subtract(noise(shape, seed), 0.5).unwrap();
+        ops::cast(values, DType::F32).unwrap()
+    };
+    // Many rows of few filters, few rows of many, one channel at a time, groups.
+    for (size, of_group, filters, groups) in [
+        (70, 3, 8, 1),
+        (3, 5, 3000, 1),
+        (9, 1, 1, 6),
+        (9, 1, 2, 6),
+        (7, 2, 3, 2),
+    ] {
+        let images = Images {
+            batch: 2,
+            sizes: [size, size],
+            of_group,
+            filters,
+            groups,
+        };
+        let conv = images.conv();
+        let x = moved(&[2, size, size, of_group * groups], 1);
+        let kernel = moved(&[TAPS[0], TAPS[1], of_group, filters * groups], 2);
+        let sums = run(Op::Conv(conv.clone()), &[&x, &kernel]);
+        let (scale, bias) = (moved(&[filters * groups], 3), moved(&[filters * groups], 4));
+        let residual = ops::multiply(moved(sums.shape(), 5), 20.0).unwrap();
+        for which in 0..8 {
+            let [has_scale, has_bias, has_residual] = [1, 2, 4].map(|bit| which & bit != 0);
+            let mut inputs = vec![&x, &kernel];
+            let mut wanted = sums.clone();
+            if has_scale {
+                inputs.push(&scale);
+                wanted = ops::multiply(&wanted, &scale).unwrap();
+            }
+            if has_bias {
+                inputs.push(&bias);
+                wanted = ops::add(&wanted, &bias).unwrap();
+            }
+            if has_residual {
+                inputs.push(&residual);
+                wanted = ops::add(&wanted, &residual).unwrap();
+            }
+            for activation in Fused::ALL {
+                let fused = ConvFused {
+                    conv: conv.clone(),
+                    activation,
+                    has_scale,
+                    has_bias,
+                    has_residual,
+                };
+                let what = format!("{fused:?}");
+                let got = run(Op::ConvFused(fused), &inputs);
+                assert_near(
+                    &got,
+                    &array(&ops::activation(&wanted, activation).unwrap()),
+                    &what,
+                );
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use keras_tensor::op::{Fold, Normalize, Over};
 use keras_tensor::ops::Padding;
 use keras_tensor::random::Philox;
-use keras_tensor::{DType, Distribution, Op, Result, Tensor, apply, apply_one, ops};
+use keras_tensor::{DType, Distribution, Op, Result, Tensor, apply, apply_one, ops, threads};
 
 fn noise(shape: &[usize], seed: u64) -> Tensor {
     let mut values = vec![0.0; shape.iter().product()];
@@ -12,13 +12,9 @@ fn noise(shape: &[usize], seed: u64) -> Tensor {
     Tensor::from_f64(&values, shape, DType::F32).unwrap()
 }
 
-/// The bits of results computed within a pool of threads.
+/// The bits of results computed by so many threads.
 fn bits(threads: usize, work: &(dyn Fn() -> Result<Vec<Tensor>> + Sync)) -> Vec<Vec<u32>> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap();
-    let results = pool.install(work).unwrap();
+    let results = threads::limited(threads, work).unwrap();
     results
         .iter()
         .map(|t| t.to_vec::<f32>().unwrap())
@@ -34,6 +30,8 @@ fn large_results_do_not_depend_on_threads() {
     let bias = noise(&[203], 5);
     // Windows of a sample that are laid out in several parts.
     let (image, window) = (noise(&[2, 150, 90, 8], 7), noise(&[3, 3, 8, 5], 8));
+    // Attention of several tiles.
+    let heads = noise(&[1, 700, 4, 16], 10);
     let work = || {
         let product = ops::matmul(&a, &b)?;
         let normalized = |shape: &[usize], over: Over| -> Result<Vec<Tensor>> {
@@ -59,6 +57,7 @@ fn large_results_do_not_depend_on_threads() {
         let mut all = vec![
             apply_one(Op::Dropout(0.3), &[&long, &seed])?,
             ops::random(even, [70_003], DType::F32, &seed)?,
+            ops::dot_product_attention(&heads, &heads, &heads, None, None, false)?,
             ops::conv(&image, &window, &[1, 1], Padding::Same, &[1, 1], 1)?,
             ops::conv_transpose(
                 noise(&[2, 75, 45, 5], 9),
@@ -90,7 +89,7 @@ fn large_results_do_not_depend_on_threads() {
         Ok(all)
     };
     let one = bits(1, &work);
-    for threads in [2, 3, 4] {
+    for threads in [2, 3, 4, 8] {
         assert_eq!(bits(threads, &work), one, "with {threads} threads");
     }
 }

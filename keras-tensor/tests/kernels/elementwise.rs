@@ -119,11 +119,12 @@ proptest! {
         }
         for dtype in FLOATS {
             let (g, y) = (tensor(&shape, dtype, seed), tensor(&shape, dtype, seed ^ 1));
-            for activation in [Fused::Linear, Fused::Relu, Fused::Sigmoid, Fused::Tanh] {
+            for activation in Fused::ALL {
                 let wanted = Zip::from(&array(&g)).and(&array(&y)).map_collect(|g, y| match activation {
                     Fused::Linear => *g,
                     Fused::Relu if *y > 0.0 => *g,
-                    Fused::Relu => 0.0,
+                    Fused::Relu6 if *y > 0.0 && *y < 6.0 => *g,
+                    Fused::Relu | Fused::Relu6 => 0.0,
                     Fused::Sigmoid => g * y * (1.0 - y),
                     Fused::Tanh => g * (1.0 - y * y),
                 });

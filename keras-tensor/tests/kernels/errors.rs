@@ -4,6 +4,7 @@ use keras_tensor::op::{
     Adam, ArgReduce, Binary, Fold, Fused, Pad, Random, Recurrent, RecurrentCell, RecurrentGrad,
     Reduce, ScatterAdd, Sgd, Unary, Update,
 };
+use keras_tensor::ops::{ConvWindow, Padding};
 use keras_tensor::{DType, Distribution, Op, Result, Tensor, apply, apply_one, ops};
 
 fn t(shape: &[usize], dtype: DType) -> Tensor {
@@ -20,7 +21,7 @@ fn i(shape: &[usize]) -> Tensor {
 
 /// The message holds every one of the words.
 #[track_caller]
-fn refused<T: std::fmt::Debug>(result: Result<T>, words: &[&str]) {
+pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T>, words: &[&str]) {
     let message = result.expect_err("it should be refused").to_string();
     for word in words {
         assert!(message.contains(word), "{word:?} is not in: {message}");
@@ -61,6 +62,22 @@ fn shapes_that_do_not_fit() {
     refused(
         ops::dense(f(&[2, 3]), f(&[3, 5]), Some(&bias), Fused::Relu),
         &["dense", "(4,)", "bias"],
+    );
+    let window = ConvWindow {
+        strides: &[1],
+        padding: Padding::Valid,
+        dilation: &[1],
+        groups: 1,
+    };
+    refused(
+        ops::conv_fused(
+            f(&[2, 3, 1]),
+            f(&[3, 1, 5]),
+            window,
+            Some(&bias),
+            Fused::Relu,
+        ),
+        &["bias of a convolution", "(4,)", "(5,)"],
     );
     refused(
         ops::softmax_cross_entropy(f(&[2, 3]), f(&[2, 4])),

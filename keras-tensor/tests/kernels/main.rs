@@ -3,12 +3,15 @@
 //! `PROPTEST_CASES` says how many samples each property gets, `PROPTEST_RNG_SEED` which ones.
 
 mod agreement;
+mod attention;
 mod conv;
+mod depthwise;
 mod determinism;
 mod elementwise;
 mod errors;
 mod layout;
 mod networks;
+mod pool;
 mod products;
 mod reduce;
 

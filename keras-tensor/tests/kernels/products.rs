@@ -94,10 +94,11 @@ proptest! {
             }
             let linear = linear.into_shape_with_order(IxDyn(&[&batch[..], &[n]].concat())).unwrap();
             let inputs: &[&Tensor] = if biased { &[&x, &kernel, &bias] } else { &[&x, &kernel] };
-            for activation in [Fused::Linear, Fused::Relu, Fused::Sigmoid, Fused::Tanh] {
+            for activation in Fused::ALL {
                 let wanted = linear.mapv(|v| match activation {
                     Fused::Linear => v,
                     Fused::Relu => v.max(0.0),
+                    Fused::Relu6 => v.clamp(0.0, 6.0),
                     Fused::Sigmoid => 1.0 / (1.0 + (-v).exp()),
                     Fused::Tanh => v.tanh(),
                 });

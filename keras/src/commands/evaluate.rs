@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 use super::data;
-use super::output::{print, progress};
+use super::output::{Profiling, print, progress};
 
 #[derive(Args)]
 pub(crate) struct Evaluate {
@@ -31,6 +31,8 @@ pub(crate) struct Evaluate {
     /// No progress
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    profiling: Profiling,
 }
 
 impl Evaluate {
@@ -38,10 +40,13 @@ impl Evaluate {
         let mut model = load_model(&self.model)?;
         data::check_compiled(&model, &self.model)?;
         let data = data::labelled(&model, &self.x, &self.y, self.sample_weight.as_deref())?;
-        let how = models::Evaluate::new()
+        let mut how = models::Evaluate::new()
             .batch_size(self.batch_size)
             .verbose(0)
             .callback(progress(self.quiet, false));
+        if let Some(profiler) = self.profiling.callback() {
+            how = how.callback(profiler);
+        }
         let measured = model.evaluate(data, how)?;
         if self.json {
             let named = measured

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::data;
-use super::output::progress;
+use super::output::{Profiling, progress};
 
 #[derive(Args)]
 pub(crate) struct Fit {
@@ -52,6 +52,8 @@ pub(crate) struct Fit {
     /// No progress
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    profiling: Profiling,
 }
 
 type ClassWeight = BTreeMap<i64, f64>;
@@ -89,6 +91,9 @@ impl Fit {
         }
         if let Some(weights) = self.class_weight {
             how = how.class_weight(weights);
+        }
+        if let Some(profiler) = self.profiling.callback() {
+            how = how.callback(profiler);
         }
         let history = model.fit(data, how)?;
         save_model(&model, &self.output)?;

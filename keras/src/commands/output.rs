@@ -1,8 +1,28 @@
 //! Results on standard output, progress on the standard error stream.
 
-use keras::callbacks::ProgbarLogger;
+use clap::Args;
+use keras::callbacks::{Profiler, ProgbarLogger};
 use keras::{Error, Result};
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::PathBuf;
+
+/// Whether it is told where time goes.
+#[derive(Args, Default)]
+pub(crate) struct Profiling {
+    /// Tell for each op and layer how long it took, on standard error; FILE gets a Chrome trace
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    profile: Option<Option<PathBuf>>,
+}
+
+impl Profiling {
+    /// The callback that tells it, if it is wanted.
+    pub(crate) fn callback(self) -> Option<Profiler> {
+        self.profile.map(|file| match file {
+            Some(path) => Profiler::new().trace(path),
+            None => Profiler::new(),
+        })
+    }
+}
 
 /// Prints a result.
 pub(crate) fn print(text: &str) -> Result<()> {

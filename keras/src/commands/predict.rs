@@ -7,7 +7,7 @@ use keras::{DType, Result, ops};
 use std::path::PathBuf;
 
 use super::data;
-use super::output::progress;
+use super::output::{Profiling, progress};
 
 #[derive(Args)]
 pub(crate) struct Predict {
@@ -25,6 +25,8 @@ pub(crate) struct Predict {
     /// No progress
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    profiling: Profiling,
 }
 
 impl Predict {
@@ -33,10 +35,13 @@ impl Predict {
         // Before anything is computed: a wrong name of a file.
         arrays::check_name(&self.output, model.output_names().len().max(1))?;
         let x = data::inputs(&model, &self.input)?;
-        let how = models::Predict::new()
+        let mut how = models::Predict::new()
             .batch_size(self.batch_size)
             .verbose(0)
             .callback(progress(self.quiet, false));
+        if let Some(profiler) = self.profiling.callback() {
+            how = how.callback(profiler);
+        }
         let outputs = model.predict_many(x, how)?.into_iter().enumerate();
         let named = outputs.map(|(i, y)| {
             // NumPy knows no bfloat16.

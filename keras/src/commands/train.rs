@@ -6,6 +6,8 @@ use keras::prelude::*;
 use keras::utils::set_random_seed;
 use std::path::PathBuf;
 
+use super::output::Profiling;
+
 /// What can be trained.
 #[derive(Subcommand)]
 pub(crate) enum What {
@@ -20,6 +22,8 @@ pub(crate) enum What {
         /// Where the trained model goes
         #[arg(long)]
         output: Option<PathBuf>,
+        #[command(flatten)]
+        profiling: Profiling,
     },
 }
 
@@ -32,6 +36,7 @@ impl Default for What {
             epochs: EPOCHS,
             seed: SEED,
             output: None,
+            profiling: Profiling::default(),
         }
     }
 }
@@ -41,6 +46,7 @@ pub(crate) fn run(what: What) -> keras::Result<()> {
         epochs,
         seed,
         output,
+        profiling,
     } = what;
     if let Some(path) = &output {
         super::fit::check_output(path)?;
@@ -64,7 +70,10 @@ pub(crate) fn run(what: What) -> keras::Result<()> {
     network.compile(
         Compile::new("adam", CategoricalCrossentropy::new().from_logits(true)).metric("accuracy"),
     )?;
-    let how = Fit::new().epochs(epochs).validation_data(&validation);
+    let mut how = Fit::new().epochs(epochs).validation_data(&validation);
+    if let Some(profiler) = profiling.callback() {
+        how = how.callback(profiler);
+    }
     let history = network.fit(&train, how)?;
 
     for (name, values) in history.iter() {

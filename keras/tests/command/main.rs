@@ -4,6 +4,7 @@ mod convert;
 mod errors;
 mod new;
 mod plot;
+mod profile;
 mod run;
 mod show;
 #[allow(dead_code)]

@@ -57,7 +57,7 @@ pub(super) fn shape(sizes: impl IntoIterator<Item = i64>) -> Writer {
 fn result_of(op: &str) -> &'static str {
     match op {
         "MatMul" => "product",
-        "Relu" | "Softplus" => "activations",
+        "Relu" | "Relu6" | "Softplus" => "activations",
         "Softmax" => "softmax",
         "Cumsum" => "out",
         "ReadVariableOp" => "value",

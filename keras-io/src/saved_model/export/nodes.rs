@@ -211,14 +211,23 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
             if let Some(bias) = x.get(2) {
                 y = f.typed("AddV2", &[&y, bias], dtype)?;
             }
-            match activation {
-                Fused::Linear => Ok(y),
-                Fused::Relu => f.typed("Relu", &[&y], dtype),
-                Fused::Sigmoid => f.typed("Sigmoid", &[&y], dtype),
-                Fused::Tanh => f.typed("Tanh", &[&y], dtype),
-            }
+            activated(f, *activation, y, dtype)
         }
         Op::Conv(conv) => space::conv(f, node, conv, x),
+        Op::ConvFused(fused) => {
+            let given = fused.named(x.iter().copied());
+            let mut y = space::conv(f, node, &fused.conv, x)?;
+            for (op, operand) in [
+                ("Mul", given.scale),
+                ("AddV2", given.bias),
+                ("AddV2", given.residual),
+            ] {
+                if let Some(operand) = operand {
+                    y = f.typed(op, &[&y, operand], dtype)?;
+                }
+            }
+            activated(f, fused.activation, y, dtype)
+        }
         Op::Pool(pool) => space::pool(f, node, pool, x[0]),
         Op::Random(_)
         | Op::Dropout(_)
@@ -232,9 +241,23 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScaleShift(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
+        | Op::Attention(_)
+        | Op::AttentionGrad(_)
         | Op::Update(_)
         | Op::Custom(_) => Err(missing(&node.op)),
     }
+}
+
+/// With a fused activation applied.
+fn activated(f: &mut Function<'_>, activation: Fused, y: String, dtype: DType) -> Result<String> {
+    let op = match activation {
+        Fused::Linear => return Ok(y),
+        Fused::Relu => "Relu",
+        Fused::Relu6 => "Relu6",
+        Fused::Sigmoid => "Sigmoid",
+        Fused::Tanh => "Tanh",
+    };
+    f.typed(op, &[&y], dtype)
 }
 
 /// An op that cannot be written.

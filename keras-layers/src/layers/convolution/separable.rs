@@ -1,7 +1,7 @@
-use keras_tensor::ops::Padding;
+use keras_tensor::ops::{ConvWindow, Padding};
 use keras_tensor::{Error, Result, Tensor, ops};
 
-use super::window::Window;
+use super::window::{End, Window};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
@@ -109,12 +109,18 @@ macro_rules! separable {
             }
 
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
-                const ONES: [usize; $space] = [1; $space];
+                const ONES: &[usize] = &[1; $space];
+                const MIXING: ConvWindow = ConvWindow {
+                    strides: ONES,
+                    padding: Padding::Valid,
+                    dilation: ONES,
+                    groups: 1,
+                };
                 let window = self.window();
                 let bias = self.use_bias.then_some(&self.bias);
-                window.around(x, bias, &self.activation, |x| {
-                    let each = window.convolve_each(x, &self.depthwise_kernel)?;
-                    ops::conv(&each, &self.pointwise_kernel, &ONES, Padding::Valid, &ONES, 1)
+                window.around(x, bias, &self.activation, |x, end| {
+                    let each = window.convolve_each(x, &self.depthwise_kernel, End::default())?;
+                    ops::conv_fused(&each, &self.pointwise_kernel, MIXING, end.bias, end.activation)
                 })
             }
 

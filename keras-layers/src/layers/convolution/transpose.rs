@@ -89,10 +89,16 @@ macro_rules! transposed {
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
                 let window = self.window();
                 let bias = self.use_bias.then_some(&self.bias);
-                window.around(x, bias, &self.activation, |x| {
+                window.around(x, bias, &self.activation, |x, end| {
                     let sizes = grown(&window, &x.shape()[1..=$space], self.output_padding.as_deref())?;
                     let (strides, dilation) = (window.strides, window.dilation);
-                    ops::conv_transpose(x, &self.kernel, &sizes, strides, window.padding()?, dilation)
+                    let padding = window.padding()?;
+                    let y = ops::conv_transpose(x, &self.kernel, &sizes, strides, padding, dilation)?;
+                    let y = match end.bias {
+                        Some(bias) => ops::add(&y, bias)?,
+                        None => y,
+                    };
+                    ops::activation(&y, end.activation)
                 })
             }
 

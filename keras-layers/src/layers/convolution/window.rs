@@ -1,6 +1,7 @@
 //! What all convolutions share: the window that moves over the input, its checks, and the way around it.
 
-use keras_tensor::ops::{self, Operand, Padding};
+use keras_tensor::op::Fused;
+use keras_tensor::ops::{self, ConvWindow, Operand, Padding};
 use keras_tensor::{Error, Result, Tensor};
 
 use crate::activations::Activation;
@@ -13,6 +14,13 @@ pub(super) struct Window<'a> {
     pub(super) dilation: &'a [usize],
     pub(super) padding: &'a str,
     pub(super) data_format: &'a DataFormat,
+}
+
+/// What follows the products of a convolution.
+#[derive(Clone, Copy, Default)]
+pub(super) struct End<'a> {
+    pub(super) bias: Option<&'a dyn Operand>,
+    pub(super) activation: Fused,
 }
 
 impl Window<'_> {
@@ -70,28 +78,32 @@ impl Window<'_> {
         input.axis(if first { 1 } else { -1 })
     }
 
-    /// `work` with channels last, then bias and activation where channels were.
+    /// `work` with channels last, which adds the bias and applies activations that kernels know; others come after it.
     pub(super) fn around(
         &self,
         x: &Tensor,
         bias: Option<&Weight>,
         activation: &Activation,
-        work: impl FnOnce(&Tensor) -> Result<Tensor>,
+        work: impl FnOnce(&Tensor, End) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let with_bias = |y: Tensor| match bias {
-            Some(bias) => ops::add(y, bias),
-            None => Ok(y),
+        let fused = activation.fused()?;
+        let end = End {
+            bias: bias.map(|bias| bias as &dyn Operand),
+            activation: fused.unwrap_or_default(),
         };
         let y = if self.data_format.is_channels_first()? {
             let rank = self.taps.len() + 2;
             let to_last: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
             let to_first: Vec<usize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
-            let y = work(&ops::transpose(x, Some(&to_last))?)?;
-            ops::transpose(with_bias(y)?, Some(&to_first))?
+            let y = work(&ops::transpose(x, Some(&to_last))?, end)?;
+            ops::transpose(y, Some(&to_first))?
         } else {
-            with_bias(work(x)?)?
+            work(x, end)?
         };
-        activation.call(&y)
+        match fused {
+            Some(_) => Ok(y),
+            None => activation.call(&y),
+        }
     }
 
     /// The convolution itself, channels last.
@@ -100,19 +112,19 @@ impl Window<'_> {
         x: &Tensor,
         kernel: impl Operand,
         groups: usize,
+        end: End,
     ) -> Result<Tensor> {
-        ops::conv(
-            x,
-            kernel,
-            self.strides,
-            self.padding()?,
-            self.dilation,
+        let window = ConvWindow {
+            strides: self.strides,
+            padding: self.padding()?,
+            dilation: self.dilation,
             groups,
-        )
+        };
+        ops::conv_fused(x, kernel, window, end.bias, end.activation)
     }
 
     /// The convolution of each channel with filters of its own: kernel `[..taps, channels, multiplier]`.
-    pub(super) fn convolve_each(&self, x: &Tensor, kernel: &Weight) -> Result<Tensor> {
+    pub(super) fn convolve_each(&self, x: &Tensor, kernel: &Weight, end: End) -> Result<Tensor> {
         let kernel = kernel.tensor()?;
         let [taps @ .., channels, multiplier] = &kernel.shape()[..] else {
             return Err(Error::shape(
@@ -123,6 +135,6 @@ impl Window<'_> {
         };
         let (channels, ends) = (*channels, [1, channels * multiplier]);
         let shape = taps.iter().copied().chain(ends).collect();
-        self.convolve(x, ops::reshape_to(&*kernel, shape)?, channels)
+        self.convolve(x, ops::reshape_to(&*kernel, shape)?, channels, end)
     }
 }

@@ -178,6 +178,22 @@ pub(super) fn products(
     }
 }
 
+/// [`products`] with a bias `[gates * units]` added, if there is one.
+pub(super) fn projected(
+    x: &Tensor,
+    kernel: &impl Operand,
+    bias: Option<&dyn Operand>,
+    factors: &[Tensor],
+    gates: usize,
+) -> Result<Tensor> {
+    match (factors, bias) {
+        ([], _) => ops::dense(x, kernel, bias, Fused::Linear),
+        ([one], _) => ops::dense(ops::multiply(x, one)?, kernel, bias, Fused::Linear),
+        (_, Some(bias)) => ops::add(products(x, kernel, factors, gates)?, bias),
+        (_, None) => products(x, kernel, factors, gates),
+    }
+}
+
 /// The places of one gate in `x` `[batch, gates * units]`.
 pub(super) fn gate(x: &impl Operand, number: usize, units: usize) -> Result<Tensor> {
     ops::slice_axis(x, -1, number * units, units)

@@ -1,7 +1,8 @@
 use keras_tensor::op::RecurrentCell;
+use keras_tensor::ops::Operand;
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, ops};
 
-use super::cell::{self, Noise, Rates, RnnCell, Whole, gate, products, state_shape};
+use super::cell::{self, Noise, Rates, RnnCell, Whole, gate, products, projected, state_shape};
 use super::recurrent::{Gated, Recurrent};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -86,11 +87,9 @@ impl RnnCell for GRUCell {
     }
 
     fn project(&self, steps: &Tensor, noise: &Noise) -> Result<Tensor> {
-        let product = products(steps, &self.kernel, &noise.input, 3)?;
-        match self.bias_of(false)? {
-            Some(bias) => ops::add(&product, &bias),
-            None => Ok(product),
-        }
+        let bias = self.bias_of(false)?;
+        let bias = bias.as_ref().map(|b| b as &dyn Operand);
+        projected(steps, &self.kernel, bias, &noise.input, 3)
     }
 
     fn step(

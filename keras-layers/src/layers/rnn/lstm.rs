@@ -1,7 +1,8 @@
 use keras_tensor::op::RecurrentCell;
+use keras_tensor::ops::Operand;
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, ops};
 
-use super::cell::{self, Noise, Rates, RnnCell, Whole, products, state_shape};
+use super::cell::{self, Noise, Rates, RnnCell, Whole, products, projected, state_shape};
 use super::recurrent::{Gated, Recurrent};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -87,11 +88,12 @@ impl RnnCell for LSTMCell {
     }
 
     fn project(&self, steps: &Tensor, noise: &Noise) -> Result<Tensor> {
-        let product = products(steps, &self.kernel, &noise.input, 4)?;
-        if self.use_bias {
-            return ops::add(&product, &self.bias);
-        }
-        Ok(product)
+        let bias: Option<&dyn Operand> = if self.use_bias {
+            Some(&self.bias)
+        } else {
+            None
+        };
+        projected(steps, &self.kernel, bias, &noise.input, 4)
     }
 
     fn step(

@@ -2,7 +2,7 @@ use keras_tensor::op::{Fused, RecurrentCell};
 use keras_tensor::ops::Operand;
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor, ops};
 
-use super::cell::{self, Noise, Rates, RnnCell, Whole, products, state_shape};
+use super::cell::{self, Noise, Rates, RnnCell, Whole, products, projected, state_shape};
 use super::recurrent::{Gated, Recurrent};
 use crate::activations::Activation;
 use crate::constraints::Constraint;
@@ -59,16 +59,12 @@ impl RnnCell for SimpleRNNCell {
     }
 
     fn project(&self, steps: &Tensor, noise: &Noise) -> Result<Tensor> {
-        let dropped = match &noise.input[..] {
-            [factor] => &ops::multiply(steps, factor)?,
-            _ => steps,
-        };
         let bias: Option<&dyn Operand> = if self.use_bias {
             Some(&self.bias)
         } else {
             None
         };
-        ops::dense(dropped, &self.kernel, bias, Fused::Linear)
+        projected(steps, &self.kernel, bias, &noise.input, 1)
     }
 
     fn step(

@@ -13,9 +13,10 @@ pub(super) struct Geometry {
     pub(super) places: [usize; 3],
     /// How many taps the window has.
     pub(super) taps: [usize; 3],
-    strides: [usize; 3],
-    dilation: [usize; 3],
-    before: [usize; 3],
+    pub(super) strides: [usize; 3],
+    pub(super) dilation: [usize; 3],
+    /// Places before the input that the window reaches.
+    pub(super) before: [usize; 3],
 }
 
 fn three(values: impl Iterator<Item = usize>, rest: usize) -> [usize; 3] {
@@ -78,7 +79,7 @@ impl Geometry {
     }
 
     /// Taps along an axis that lie inside of the input, for a place of the window, and where the first tap lies.
-    fn inside(&self, axis: usize, place: usize) -> (Range<usize>, isize) {
+    pub(super) fn inside(&self, axis: usize, place: usize) -> (Range<usize>, isize) {
         let start = (place * self.strides[axis]) as isize - self.before[axis] as isize;
         let (step, size) = (self.dilation[axis] as isize, self.sizes[axis] as isize);
         let at_least = |n: isize| ((n - start).max(0) + step - 1) / step;

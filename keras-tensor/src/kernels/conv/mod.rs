@@ -1,23 +1,30 @@
-//! Convolution as a product: windows are laid side by side as rows of a matrix, so many at a time as fit a cache.
+//! Convolution as a product of the matrix of windows and the kernel.
 
 mod depthwise;
+mod epilogue;
 mod geometry;
+mod lines;
 mod pool;
+mod windows;
+mod winograd;
 
+pub(super) use epilogue::Epilogue;
 use geometry::Geometry;
 pub(super) use pool::pool;
 
-use super::matmul::{Output, Product, View, shared_product};
 use std::ops::Range;
 use std::sync::Arc;
+use windows::Windows;
 
-use super::shares::try_for_shares;
-use super::{elements, with_float};
+use super::elementwise::Number;
+use super::gemm::{self, Finish, Float, Left, Output, Product, Right, View};
+use super::shares::{for_shares, try_for_shares};
+use super::{Real, elements, with_float};
 use crate::buffer::{Buffer, Held};
-use crate::op::{Conv, ConvPart};
+use crate::op::{Conv, ConvFused, ConvPart};
 use crate::{Element, Result, Shape, Tensor};
 
-/// Elements of the matrix of windows that are laid out at a time.
+/// Elements of the gradient of the matrix of windows that are computed at a time.
 const WINDOWS: usize = 1 << 18;
 
 /// Everything about one convolution that its parts share.
@@ -87,37 +94,8 @@ impl Work {
         View::new(&kernel[first..], self.filters, swap)
     }
 
-    /// Some windows of one group as rows.
-    fn lay_out<T: Copy + Default>(
-        &self,
-        x: &[T],
-        rows: Range<usize>,
-        group: usize,
-        windows: &mut [T],
-    ) {
-        let (of_group, depth) = (self.channels / self.groups, self.depth());
-        windows.fill(T::default());
-        for (sample, places, row) in self.by_sample(rows) {
-            let x = &x[sample * self.sample().0..];
-            let begin = places.start;
-            self.geometry
-                .for_each_run(places, |place, tap, count, first, step| {
-                    let row = &mut windows[(row + place - begin) * depth + tap * of_group..];
-                    if step == 1 && self.groups == 1 {
-                        let run = count * of_group;
-                        row[..run].copy_from_slice(&x[first * of_group..][..run]);
-                        return;
-                    }
-                    for (i, out) in row.chunks_exact_mut(of_group).take(count).enumerate() {
-                        let from = (first + i * step) * self.channels + group * of_group;
-                        out.copy_from_slice(&x[from..from + of_group]);
-                    }
-                });
-        }
-    }
-
-    /// The reverse of [`Work::lay_out`]: adds rows to the elements that they came from.
-    fn add_back<T: Product>(&self, windows: &[T], rows: Range<usize>, group: usize, x: &mut [T]) {
+    /// Adds rows of the matrix of windows to the elements that they came from.
+    fn add_back<T: Number>(&self, windows: &[T], rows: Range<usize>, group: usize, x: &mut [T]) {
         let (of_group, depth) = (self.channels / self.groups, self.depth());
         for (sample, places, row) in self.by_sample(rows) {
             let x = &mut x[sample * self.sample().0..];
@@ -135,59 +113,150 @@ impl Work {
         }
     }
 
-    /// `work` with room for so many rows of the matrix of windows.
-    fn with_room<T: Element>(&self, rows: usize, work: impl FnOnce(&mut [T])) -> Result<()> {
-        let size = rows * self.depth();
-        let mut room = Buffer::take(size * size_of::<T>())?;
-        let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
-        work(elements(memory, size));
-        // Kept for the next one.
-        drop(Held::new(room));
-        Ok(())
+    /// Whether the matrix of windows is the input itself.
+    fn is_plain(&self) -> bool {
+        self.groups == 1 && self.geometry.is_pointwise()
     }
 
-    fn output<T: Product + Element + Default>(
+    /// The convolution; `weight` is the tensor that the kernel belongs to, if it is one.
+    fn output<T: Real>(
         &self,
         x: &[T],
         kernel: &[T],
+        weight: Option<&Tensor>,
+        epilogue: &Epilogue<T>,
         y: &mut [T],
     ) -> Result<()> {
-        let (depth, share) = (self.depth(), self.rows_at_once() * self.filters);
-        try_for_shares(y, share, &|start, y| {
-            let (first, count) = (start / self.filters, y.len() / self.filters);
-            let rows = first..first + count;
-            if self.groups == 1 && self.geometry.is_pointwise() {
-                let x = View::new(&x[first * self.channels..], self.channels, false);
-                let dims = (count, self.channels, self.filters);
-                shared_product(dims, y, x, self.kernel(kernel, 0, false), false);
-                return Ok(());
+        if let Some(side) = winograd::side::<T>(self) {
+            return winograd::output(side, self, x, kernel, weight, epilogue, y);
+        }
+        let rows = self.batch * self.geometry.count();
+        let of_group = self.filters / self.groups;
+        let mut rest = Output::new(y, self.filters);
+        for group in 0..self.groups {
+            let (out, after) = rest.split_columns(of_group);
+            rest = after;
+            let whole = View::new(x, self.channels, false);
+            let windows;
+            let left: &dyn Left<T> = match self.is_plain() {
+                true => &whole,
+                false => {
+                    windows = Windows::new(self, x, group);
+                    &windows
+                }
+            };
+            let right = self.kernel(kernel, group, false);
+            let sizes = [rows, self.depth(), of_group];
+            let kept = weight.filter(|_| self.groups == 1);
+            let kept = kept.and_then(|w| gemm::kept(w, &right, sizes));
+            let packed = kept.as_ref().map(|k| Right::Packed(k.as_slice()));
+            Product {
+                depth: self.depth(),
+                left,
+                right: packed.unwrap_or(Right::View(right)),
+                add: false,
+                finish: Some(&epilogue.from(group * of_group)),
             }
-            self.with_room(count, |windows| {
-                if self.groups == 1 {
-                    self.lay_out(x, rows, 0, windows);
-                    let windows = View::new(windows, depth, false);
-                    let dims = (count, depth, self.filters);
-                    return shared_product(dims, y, windows, self.kernel(kernel, 0, false), false);
+            .compute(out);
+        }
+        Ok(())
+    }
+
+    fn kernel_gradient<T: Float>(&self, x: &[T], g: &[T], kernel: &mut [T]) -> Result<()> {
+        let rows = self.batch * self.geometry.count();
+        if self.is_plain() {
+            Product {
+                depth: rows,
+                left: &View::new(x, self.channels, true),
+                right: Right::View(View::new(g, self.filters, false)),
+                add: false,
+                finish: None,
+            }
+            .compute(Output::new(kernel, self.filters));
+            return Ok(());
+        }
+        // The other way round, windows are laid out in rows, as they lie in the input.
+        let (depth, of_group) = (self.depth(), self.filters / self.groups);
+        with_room(depth * of_group, |turned| {
+            for group in 0..self.groups {
+                Product {
+                    depth: rows,
+                    left: &View::new(&g[group * of_group..], self.filters, true),
+                    right: Right::Made(&Windows::new(self, x, group)),
+                    add: false,
+                    finish: None,
                 }
-                let mut rest = Output::new(y, self.filters);
-                for group in 0..self.groups {
-                    self.lay_out(x, rows.clone(), group, windows);
-                    let (out, after) = rest.split_columns(self.filters / self.groups);
-                    rest = after;
-                    let windows = View::new(windows, depth, false);
-                    let kernel = self.kernel(kernel, group, false);
-                    T::product(depth, out, windows, kernel, false);
+                .compute(Output::new(turned, depth));
+                for (p, row) in kernel.chunks_exact_mut(self.filters).enumerate() {
+                    let row = &mut row[group * of_group..][..of_group];
+                    let column = turned[p..].iter().step_by(depth);
+                    row.iter_mut().zip(column).for_each(|(to, &v)| *to = v);
                 }
-            })
+            }
         })
     }
 
-    fn input<T: Product + Element + Default>(
-        &self,
-        g: &[T],
-        kernel: &[T],
-        x: &mut [T],
-    ) -> Result<()> {
+    /// The convolution of the output's gradient that gives the input's, where the window takes steps of one; its kernel is
+    /// [`Work::turned`].
+    fn reverse(&self) -> Option<Work> {
+        let geometry = &self.geometry;
+        let mut before = [0; 3];
+        for (i, before) in before.iter_mut().enumerate() {
+            let reach = (geometry.taps[i] - 1) * geometry.dilation[i];
+            *before = reach.checked_sub(geometry.before[i])?;
+        }
+        (geometry.strides == [1; 3]).then(|| Work {
+            geometry: Geometry {
+                sizes: geometry.places,
+                places: geometry.sizes,
+                before,
+                ..*geometry
+            },
+            channels: self.filters,
+            filters: self.channels,
+            ..*self
+        })
+    }
+
+    /// The kernel `[taps, channels of a group, filters]` with taps in reverse and the other axes exchanged:
+    /// `[taps, filters of a group, channels]`.
+    fn turned<T: Copy + Send + Sync>(&self, kernel: &[T], to: &mut [T]) {
+        let (channels, filters) = (self.channels / self.groups, self.filters / self.groups);
+        let of_tap = channels * self.filters;
+        for_shares(to, of_tap, &|start, to| {
+            let from = &kernel[kernel.len() - start - of_tap..][..of_tap];
+            for (f, row) in to.chunks_exact_mut(self.channels).enumerate() {
+                for (c, to) in row.iter_mut().enumerate() {
+                    let (group, c) = (c / channels, c % channels);
+                    *to = from[c * self.filters + group * filters + f];
+                }
+            }
+        });
+    }
+
+    fn input<T: Real>(&self, g: &[T], kernel: &[T], x: &mut [T]) -> Result<()> {
+        if self.is_plain() {
+            Product {
+                depth: self.filters,
+                left: &View::new(g, self.filters, false),
+                right: Right::View(View::new(kernel, self.filters, true)),
+                add: false,
+                finish: None,
+            }
+            .compute(Output::new(x, self.channels));
+            return Ok(());
+        }
+        if let Some(reverse) = self.reverse() {
+            return with_room(kernel.len(), |turned| {
+                self.turned(kernel, turned);
+                reverse.output(g, turned, None, &Epilogue::NOTHING, x)
+            })?;
+        }
+        self.scattered(g, kernel, x)
+    }
+
+    /// The gradient by the input through that of the matrix of windows.
+    fn scattered<T: Float + Number>(&self, g: &[T], kernel: &[T], x: &mut [T]) -> Result<()> {
         let ((to, from), depth) = (self.sample(), self.depth());
         let share = self.samples_at_once() * to;
         try_for_shares(x, share, &|start, x| {
@@ -195,58 +264,37 @@ impl Work {
             x.fill(T::ZERO);
             let all = x.len() / to * self.geometry.count();
             let at_once = self.rows_at_once().min(all);
-            self.with_room(at_once, |windows| {
+            with_room(at_once * depth, |windows| {
                 for first in (0..all).step_by(at_once) {
                     let count = at_once.min(all - first);
                     let windows = &mut windows[..count * depth];
                     for group in 0..self.groups {
                         let of_group = self.filters / self.groups;
                         let g = &g[first * self.filters + group * of_group..];
-                        let g = View::new(g, self.filters, false);
-                        let kernel = self.kernel(kernel, group, true);
-                        shared_product((count, of_group, depth), windows, g, kernel, false);
+                        Product {
+                            depth: of_group,
+                            left: &View::new(g, self.filters, false),
+                            right: Right::View(self.kernel(kernel, group, true)),
+                            add: false,
+                            finish: None,
+                        }
+                        .compute(Output::new(windows, depth));
                         self.add_back(windows, first..first + count, group, x);
                     }
                 }
             })
         })
     }
+}
 
-    fn kernel_gradient<T: Product + Element + Default>(
-        &self,
-        x: &[T],
-        g: &[T],
-        kernel: &mut [T],
-    ) -> Result<()> {
-        let (depth, all) = (self.depth(), self.batch * self.geometry.count());
-        let at_once = self.rows_at_once().min(all);
-        kernel.fill(T::ZERO);
-        self.with_room(at_once, |windows| {
-            for first in (0..all).step_by(at_once) {
-                let count = at_once.min(all - first);
-                let (rows, windows) = (first..first + count, &mut windows[..count * depth]);
-                let g = &g[first * self.filters..];
-                if self.groups == 1 {
-                    self.lay_out(x, rows, 0, windows);
-                    let windows = View::new(windows, depth, true);
-                    let dims = (depth, count, self.filters);
-                    let g = View::new(g, self.filters, false);
-                    shared_product(dims, kernel, windows, g, true);
-                    continue;
-                }
-                let mut rest = Output::new(kernel, self.filters);
-                for group in 0..self.groups {
-                    self.lay_out(x, rows.clone(), group, windows);
-                    let windows = View::new(windows, depth, true);
-                    let of_group = self.filters / self.groups;
-                    let g = View::new(&g[group * of_group..], self.filters, false);
-                    let (out, after) = rest.split_columns(of_group);
-                    rest = after;
-                    T::product(count, out, windows, g, true);
-                }
-            }
-        })
-    }
+/// `work` with room for so many elements.
+fn with_room<T: Element, R>(size: usize, work: impl FnOnce(&mut [T]) -> R) -> Result<R> {
+    let mut room = Buffer::take(size * size_of::<T>())?;
+    let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
+    let result = work(elements(memory, size));
+    // Kept for the next one.
+    drop(Held::new(room));
+    Ok(result)
 }
 
 /// Whether every channel is convolved by itself.
@@ -263,25 +311,62 @@ pub(super) fn conv(conv: &Conv, a: &Tensor, b: &Tensor, shape: Shape) -> Result<
     };
     let dtype = a.dtype();
     with_float!(dtype, T => {
-        let (a, b) = (a.raw::<T>(), b.raw::<T>());
+        let epilogue = Epilogue::NOTHING;
         Tensor::try_build(dtype, shape, |out: &mut [T]| {
-            if a.is_empty() || b.is_empty() || out.is_empty() {
-                out.fill(0.0);
-                return Ok(());
-            }
-            if is_depthwise(&work) {
-                match conv.part {
-                    ConvPart::Output => depthwise::output(&work, a, b, out),
-                    ConvPart::Input => depthwise::input(&work, a, b, out),
-                    ConvPart::Kernel => depthwise::kernel_gradient(&work, a, b, out),
-                }
-                return Ok(());
-            }
-            match conv.part {
-                ConvPart::Output => work.output(a, b, out),
-                ConvPart::Input => work.input(a, b, out),
-                ConvPart::Kernel => work.kernel_gradient(a, b, out),
-            }
+            compute(&work, conv.part, a, b, &epilogue, out)
         })
     })
+}
+
+/// A convolution, and what follows it.
+pub(super) fn conv_fused(fused: &ConvFused, inputs: &[&Tensor], shape: Shape) -> Result<Tensor> {
+    let given = fused.named(inputs.iter().copied());
+    let work = Work::new(&fused.conv, given.x.shape(), given.kernel.shape(), &shape);
+    let dtype = given.x.dtype();
+    with_float!(dtype, T => {
+        let epilogue = Epilogue {
+            scale: given.scale.map(|t| t.raw::<T>()),
+            bias: given.bias.map(|t| t.raw::<T>()),
+            residual: given.residual.map(|t| t.raw::<T>()),
+            activation: fused.activation,
+        };
+        Tensor::try_build(dtype, shape, |out: &mut [T]| {
+            compute(&work, ConvPart::Output, given.x, given.kernel, &epilogue, out)
+        })
+    })
+}
+
+/// One part of a convolution from the two others; the epilogue is that of the output.
+fn compute<T: Real>(
+    work: &Work,
+    part: ConvPart,
+    first: &Tensor,
+    second: &Tensor,
+    epilogue: &Epilogue<T>,
+    out: &mut [T],
+) -> Result<()> {
+    let (a, b) = (first.raw::<T>(), second.raw::<T>());
+    if out.is_empty() {
+        return Ok(());
+    }
+    if a.is_empty() || b.is_empty() {
+        out.fill(T::ZERO);
+        if part == ConvPart::Output {
+            Finish::finish(epilogue, &mut Output::new(out, work.filters), 0, 0);
+        }
+        return Ok(());
+    }
+    if is_depthwise(work) {
+        match part {
+            ConvPart::Output => depthwise::output(work, a, b, epilogue, out),
+            ConvPart::Input => depthwise::input(work, a, b, out),
+            ConvPart::Kernel => return depthwise::kernel_gradient(work, a, b, out),
+        }
+        return Ok(());
+    }
+    match part {
+        ConvPart::Output => work.output(a, b, Some(second), epilogue, out),
+        ConvPart::Input => work.input(a, b, out),
+        ConvPart::Kernel => work.kernel_gradient(a, b, out),
+    }
 }

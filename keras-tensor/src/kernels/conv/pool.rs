@@ -1,37 +1,239 @@
-//! Pooling: windows folded along rows of channels.
+//! Pooling: windows folded in blocks of channels.
 
-use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::super::elementwise::Number;
 use super::super::shares::for_shares;
 use super::super::simd::{Loop, vectorized};
-use super::super::with_float;
+use super::super::{elements, with_float};
 use super::geometry::Geometry;
+use super::lines::Lines;
+use crate::buffer::{Buffer, Held};
 use crate::op::{Pool, PoolPart};
 use crate::{Result, Shape, Tensor};
 
-/// `to[c] = max(to[c], a[c])`.
-struct Largest<'a, T>(&'a mut [T], &'a [T]);
+/// Channels that are folded side by side.
+const LANES: usize = 16;
 
-impl<T: Number> Loop for Largest<'_, T> {
-    type Output = ();
+/// Some channels of a place, and what its window finds.
+struct Window<'a> {
+    /// Rows of channels that the window lies on, and the tap that meets each.
+    taps: &'a [(usize, usize)],
+    /// The row of channels that those count from.
+    first: usize,
+    channels: usize,
+    /// The first channel.
+    channel: usize,
+}
+
+impl Window<'_> {
+    fn rows(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.taps.iter().map(|&(row, tap)| (self.first + row, tap))
+    }
+
+    /// The channels of a row.
     #[inline(always)]
-    fn run(self) {
-        for (to, &a) in self.0.iter_mut().zip(self.1) {
-            *to = to.max(a);
-        }
+    fn lanes<T: Copy, const LANES: usize>(&self, values: &[T], row: usize) -> [T; LANES] {
+        let values = &values[row * self.channels + self.channel..];
+        *values.first_chunk().expect("a block of channels is whole")
     }
 }
 
-/// `to[c] += a[c] * share`.
-struct AddShare<'a, T>(&'a mut [T], &'a [T], T);
+/// What a window's elements make.
+trait Fold: Sync {
+    type Output: Copy + Send;
+    fn fold<const LANES: usize>(&self, window: &Window) -> [Self::Output; LANES];
+}
 
-impl<T: Number> Loop for AddShare<'_, T> {
+/// The largest.
+struct Max<'a, T>(&'a [T]);
+
+impl<T: Number + Send + Sync> Fold for Max<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn fold<const LANES: usize>(&self, window: &Window) -> [T; LANES] {
+        let mut largest = [T::LOWEST; LANES];
+        for (row, _) in window.rows() {
+            let x: [T; LANES] = window.lanes(self.0, row);
+            for l in 0..LANES {
+                largest[l] = largest[l].max(x[l]);
+            }
+        }
+        largest
+    }
+}
+
+/// The tap of the largest, of the first of equals.
+struct Place<'a, T>(&'a [T]);
+
+impl<T: Number + Send + Sync> Fold for Place<'_, T> {
+    type Output = u32;
+    #[inline(always)]
+    fn fold<const LANES: usize>(&self, window: &Window) -> [u32; LANES] {
+        let mut rows = window.rows();
+        let (row, tap) = rows.next().expect("no window is empty");
+        let mut largest: [T; LANES] = window.lanes(self.0, row);
+        let mut place = [tap as u32; LANES];
+        for (row, tap) in rows {
+            let x: [T; LANES] = window.lanes(self.0, row);
+            for l in 0..LANES {
+                // NaN, which compares with nothing, wins.
+                let stays = x[l] <= largest[l];
+                largest[l] = if stays { largest[l] } else { x[l] };
+                place[l] = if stays { place[l] } else { tap as u32 };
+            }
+        }
+        place
+    }
+}
+
+/// The element of the second where the first is largest.
+struct Pick<'a, T>(&'a [T], &'a [T]);
+
+impl<T: Number + Send + Sync> Fold for Pick<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn fold<const LANES: usize>(&self, window: &Window) -> [T; LANES] {
+        let mut rows = window.rows();
+        let (row, _) = rows.next().expect("no window is empty");
+        let mut largest: [T; LANES] = window.lanes(self.0, row);
+        let mut picked: [T; LANES] = window.lanes(self.1, row);
+        for (row, _) in rows {
+            let (x, h): ([T; LANES], [T; LANES]) =
+                (window.lanes(self.0, row), window.lanes(self.1, row));
+            for l in 0..LANES {
+                let stays = x[l] <= largest[l];
+                largest[l] = if stays { largest[l] } else { x[l] };
+                picked[l] = if stays { picked[l] } else { h[l] };
+            }
+        }
+        picked
+    }
+}
+
+/// The sum of what comes from places whose largest this element is.
+struct Spread<'a, T> {
+    places: &'a [u32],
+    g: &'a [T],
+}
+
+impl<T: Number + Send + Sync> Fold for Spread<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn fold<const LANES: usize>(&self, window: &Window) -> [T; LANES] {
+        let mut sum = [T::ZERO; LANES];
+        for (row, tap) in window.rows() {
+            let place: [u32; LANES] = window.lanes(self.places, row);
+            let g: [T; LANES] = window.lanes(self.g, row);
+            for l in 0..LANES {
+                let share = if place[l] == tap as u32 {
+                    g[l]
+                } else {
+                    T::ZERO
+                };
+                sum[l] = sum[l].add(share);
+            }
+        }
+        sum
+    }
+}
+
+/// The mean.
+struct Mean<'a, T>(&'a [T]);
+
+impl<T: Number + Send + Sync> Fold for Mean<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn fold<const LANES: usize>(&self, window: &Window) -> [T; LANES] {
+        let mut sum = [T::ZERO; LANES];
+        for (row, _) in window.rows() {
+            let x: [T; LANES] = window.lanes(self.0, row);
+            for l in 0..LANES {
+                sum[l] = sum[l].add(x[l]);
+            }
+        }
+        let share = share_of(window.taps.len());
+        sum.map(|sum| sum.mul(share))
+    }
+}
+
+/// The sum of this element's shares in the means of places.
+struct Share<'a, T> {
+    g: &'a [T],
+    /// The share that each place gives to the elements of its window, for one sample.
+    shares: &'a [T],
+}
+
+impl<T: Number + Send + Sync> Fold for Share<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn fold<const LANES: usize>(&self, window: &Window) -> [T; LANES] {
+        let mut sum = [T::ZERO; LANES];
+        for (row, _) in window.rows() {
+            let g: [T; LANES] = window.lanes(self.g, row);
+            let share = self.shares[row % self.shares.len()];
+            for l in 0..LANES {
+                sum[l] = sum[l].add(g[l].mul(share));
+            }
+        }
+        sum
+    }
+}
+
+/// One through the number of elements.
+fn share_of<T: Number>(count: usize) -> T {
+    let count = (0..count).fold(T::ZERO, |count, _| count.add(T::ONE));
+    T::ONE.div(count)
+}
+
+/// Some rows of a result.
+struct Rows<'a, F: Fold> {
+    lines: &'a Lines<'a>,
+    channels: usize,
+    fold: &'a F,
+    /// The number of the first row.
+    first: usize,
+    out: &'a mut [F::Output],
+}
+
+impl<F: Fold> Loop for Rows<'_, F> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for (to, &a) in self.0.iter_mut().zip(self.1) {
-            *to = to.add(a.mul(self.2));
+        let (lines, channels) = (self.lines, self.channels);
+        for (i, out) in self
+            .out
+            .chunks_exact_mut(lines.width() * channels)
+            .enumerate()
+        {
+            let line = self.first + i;
+            let sample = line / lines.count() * lines.source().0;
+            let rows = lines.rows(line % lines.count());
+            for run in &lines.runs {
+                let taps = &lines.window(&rows, run, 1);
+                for p in 0..run.count {
+                    let out = &mut out[(run.first + p * run.step) * channels..][..channels];
+                    let mut window = Window {
+                        taps,
+                        first: sample + p * run.advance,
+                        channels,
+                        channel: 0,
+                    };
+                    if channels < LANES {
+                        for (c, out) in out.iter_mut().enumerate() {
+                            window.channel = c;
+                            [*out] = self.fold.fold(&window);
+                        }
+                        continue;
+                    }
+                    for c in (0..channels).step_by(LANES) {
+                        // The last block reaches back to be whole.
+                        window.channel = c.min(channels - LANES);
+                        let folded: [F::Output; LANES] = self.fold.fold(&window);
+                        out[window.channel..][..LANES].copy_from_slice(&folded);
+                    }
+                }
+            }
         }
     }
 }
@@ -42,106 +244,49 @@ struct Work {
 }
 
 impl Work {
-    /// Elements of a sample of the input and of the output.
-    fn sample(&self) -> (usize, usize) {
-        let (from, to) = (self.geometry.size(), self.geometry.count());
-        (from * self.channels, to * self.channels)
+    fn fold<F: Fold>(&self, lines: &Lines, fold: &F, out: &mut [F::Output]) {
+        let of_line = lines.width() * self.channels;
+        let samples = out.len() / (of_line * lines.count());
+        let cost = of_line * self.geometry.window();
+        for_shares(
+            out,
+            lines.at_once(samples, cost) * of_line,
+            &|start, out| {
+                vectorized(Rows {
+                    lines,
+                    channels: self.channels,
+                    fold,
+                    first: start / of_line,
+                    out,
+                });
+            },
+        );
     }
 
-    fn row(&self, place: usize) -> std::ops::Range<usize> {
-        place * self.channels..(place + 1) * self.channels
-    }
-
-    /// Visits every place and every element of its window: `visit(place, element)`.
-    fn for_each(&self, mut visit: impl FnMut(usize, usize)) {
-        self.geometry
-            .for_each_run(0..self.geometry.count(), |place, _, count, first, step| {
-                (0..count).for_each(|i| visit(place, first + i * step));
-            });
-    }
-
-    /// One through the number of elements in each window.
-    fn shares<T: Number>(&self) -> Vec<T> {
-        let mut counts = vec![T::ZERO; self.geometry.count()];
-        self.for_each(|place, _| counts[place] = counts[place].add(T::ONE));
-        counts.into_iter().map(|n| T::ONE.div(n)).collect()
-    }
-
-    fn max<T: Number + Send + Sync>(&self, x: &[T], y: &mut [T]) {
-        let (from, to) = self.sample();
-        for_shares(y, to, &|start, y| {
-            let x = &x[start / to * from..][..from];
-            y.fill(T::LOWEST);
-            self.for_each(|place, element| {
-                vectorized(Largest(&mut y[self.row(place)], &x[self.row(element)]));
-            });
-        });
-    }
-
-    /// For each place and channel, the element of `x` that is largest in the window, the first of equals.
-    fn largest<T: Number>(&self, x: &[T]) -> Vec<usize> {
-        let mut found = vec![usize::MAX; self.geometry.count() * self.channels];
-        self.for_each(|place, element| {
-            let row = self.row(element);
-            for (found, i) in found[self.row(place)].iter_mut().zip(row) {
-                // NaN, which compares with nothing, wins, as it does in `max`.
-                let wins = |best: T| x[i].partial_cmp(&best).is_none_or(Ordering::is_gt);
-                if *found == usize::MAX || wins(x[*found]) {
-                    *found = i;
-                }
-            }
-        });
-        found
-    }
-
-    fn pick<T: Number + Send + Sync>(&self, x: &[T], h: &[T], y: &mut [T]) {
-        let (from, to) = self.sample();
-        for_shares(y, to, &|start, y| {
-            let at = start / to * from;
-            let (x, h) = (&x[at..][..from], &h[at..][..from]);
-            for (y, i) in y.iter_mut().zip(self.largest(x)) {
-                *y = h[i];
-            }
-        });
-    }
-
-    fn spread<T: Number + Send + Sync>(&self, x: &[T], g: &[T], out: &mut [T]) {
-        let (to, from) = self.sample();
-        for_shares(out, to, &|start, out| {
-            let at = start / to;
-            let (x, g) = (&x[at * to..][..to], &g[at * from..][..from]);
-            out.fill(T::ZERO);
-            for (&g, i) in g.iter().zip(self.largest(x)) {
-                out[i] = out[i].add(g);
-            }
-        });
-    }
-
-    fn mean<T: Number + Send + Sync>(&self, x: &[T], y: &mut [T]) {
-        let ((from, to), shares) = (self.sample(), self.shares::<T>());
-        for_shares(y, to, &|start, y| {
-            let x = &x[start / to * from..][..from];
-            y.fill(T::ZERO);
-            self.for_each(|place, element| {
-                let (to, x) = (&mut y[self.row(place)], &x[self.row(element)]);
-                vectorized(AddShare(to, x, T::ONE));
-            });
-            for (y, &share) in y.chunks_exact_mut(self.channels).zip(&shares) {
-                y.iter_mut().for_each(|y| *y = y.mul(share));
-            }
-        });
+    fn spread<T: Number + Send + Sync>(&self, x: &[T], g: &[T], out: &mut [T]) -> Result<()> {
+        let mut room = Buffer::take(g.len() * size_of::<u32>())?;
+        let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
+        let places = elements::<u32>(memory, g.len());
+        self.fold(&Lines::of_output(&self.geometry), &Place(x), places);
+        self.fold(&Lines::of_input(&self.geometry), &Spread { places, g }, out);
+        // Kept for the next one.
+        drop(Held::new(room));
+        Ok(())
     }
 
     fn share<T: Number + Send + Sync>(&self, g: &[T], out: &mut [T]) {
-        let ((to, from), shares) = (self.sample(), self.shares::<T>());
-        for_shares(out, to, &|start, out| {
-            let g = &g[start / to * from..][..from];
-            out.fill(T::ZERO);
-            self.for_each(|place, element| {
-                let (to, g) = (&mut out[self.row(element)], &g[self.row(place)]);
-                vectorized(AddShare(to, g, shares[place]));
-            });
-        });
+        let lines = Lines::of_output(&self.geometry);
+        let mut shares = vec![T::ZERO; self.geometry.count()];
+        for (line, shares) in shares.chunks_exact_mut(lines.width()).enumerate() {
+            let rows = lines.rows(line).len();
+            for run in &lines.runs {
+                for p in 0..run.count {
+                    shares[run.first + p] = share_of(rows * run.taps.len());
+                }
+            }
+        }
+        let shares = &shares;
+        self.fold(&Lines::of_input(&self.geometry), &Share { g, shares }, out);
     }
 }
 
@@ -161,17 +306,19 @@ pub(in super::super) fn pool(pool: &Pool, inputs: &[&Tensor], shape: Shape) -> R
     with_float!(dtype, T => {
         let a = first.raw::<T>();
         let second = || inputs[1].raw::<T>();
-        Tensor::build(dtype, shape, |out: &mut [T]| {
+        Tensor::try_build(dtype, shape, |out: &mut [T]| {
             if out.is_empty() {
-                return;
+                return Ok(());
             }
+            let of_output = || Lines::of_output(&work.geometry);
             match pool.part {
-                PoolPart::Max => work.max(a, out),
-                PoolPart::Pick => work.pick(a, second(), out),
-                PoolPart::Spread => work.spread(a, second(), out),
-                PoolPart::Mean => work.mean(a, out),
+                PoolPart::Max => work.fold(&of_output(), &Max(a), out),
+                PoolPart::Pick => work.fold(&of_output(), &Pick(a, second()), out),
+                PoolPart::Spread => return work.spread(a, second(), out),
+                PoolPart::Mean => work.fold(&of_output(), &Mean(a), out),
                 PoolPart::Share => work.share(a, out),
             }
+            Ok(())
         })
     })
 }

@@ -194,6 +194,11 @@ fn through<T: Number + Float>(function: Fused, y: &[T], outer: Option<&[T]>, gra
                 gradient[j] = T::ZERO;
             }
         })),
+        Fused::Relu6 => vectorized(Each(count, |j| {
+            if y[j] <= T::ZERO || y[j] >= T::from_f64(6.0) {
+                gradient[j] = T::ZERO;
+            }
+        })),
         Fused::Sigmoid => vectorized(Each(count, |j| {
             gradient[j] = gradient[j] * (y[j] * (one - y[j]))
         })),

@@ -1,0 +1,206 @@
+//! The matrix of windows of a convolution as a factor of products, made in parts when they are read: it never stands in
+//! memory as a whole.
+
+use smallvec::SmallVec;
+use std::ops::Range;
+
+use super::super::gemm::{Left, Made};
+use super::Work;
+
+/// A row for each place of the window in each sample, a column for each tap and channel of one group.
+pub(super) struct Windows<'a, T> {
+    work: &'a Work,
+    x: &'a [T],
+    /// Elements before the first channel of the group.
+    skipped: usize,
+    channels: usize,
+    lines: SmallVec<[Line; 9]>,
+    /// Places along the last axis where no tap of that axis lies outside.
+    inner: Range<usize>,
+}
+
+/// Columns that lie side by side in the input, too, as far as they lie inside of it.
+struct Line {
+    /// Where its first tap is, from the first tap of the window on.
+    at: [isize; 3],
+    taps: usize,
+}
+
+/// A place of the window in a sample.
+#[derive(Clone, Copy)]
+struct Place {
+    sample: usize,
+    at: [usize; 3],
+}
+
+impl Place {
+    fn advance(&mut self, count: usize, places: [usize; 3]) {
+        self.at[2] += count;
+        for axis in [2, 1] {
+            if self.at[axis] >= places[axis] {
+                self.at[axis] = 0;
+                self.at[axis - 1] += 1;
+            }
+        }
+        if self.at[0] >= places[0] {
+            self.at[0] = 0;
+            self.sample += 1;
+        }
+    }
+}
+
+impl<'a, T> Windows<'a, T> {
+    pub(super) fn new(work: &'a Work, x: &'a [T], group: usize) -> Self {
+        let geometry = &work.geometry;
+        let [a, b, c] = geometry.taps;
+        // Taps along the last axis are neighbours if nothing lies between them.
+        let is_dense = geometry.dilation[2] == 1 && work.groups == 1;
+        let (in_line, lines) = if is_dense { (c, 1) } else { (1, c) };
+        let step = geometry.dilation.map(|d| d as isize);
+        let all = (0..a * b * lines).map(|i| {
+            let tap = [i / lines / b, i / lines % b, i % lines];
+            Line {
+                at: std::array::from_fn(|axis| tap[axis] as isize * step[axis]),
+                taps: in_line,
+            }
+        });
+        let (before, stride) = (geometry.before[2], geometry.strides[2]);
+        let reach = (c - 1) * geometry.dilation[2] + 1;
+        let end = (geometry.sizes[2] + before).checked_sub(reach);
+        let end = end.map_or(0, |last| last / stride + 1);
+        let channels = work.channels / work.groups;
+        Windows {
+            work,
+            x,
+            skipped: group * channels,
+            channels,
+            lines: all.collect(),
+            inner: before.div_ceil(stride)..end,
+        }
+    }
+
+    fn place(&self, row: usize) -> Place {
+        let [deep, high, wide] = self.work.geometry.places;
+        Place {
+            sample: row / (deep * high * wide),
+            at: [row / (high * wide) % deep, row / wide % high, row % wide],
+        }
+    }
+
+    /// The lines that some columns belong to.
+    fn lines(&self, columns: &Range<usize>) -> Range<usize> {
+        let of_line = self.lines[0].taps * self.channels;
+        columns.start / of_line..columns.end.div_ceil(of_line)
+    }
+
+    /// The first row of elements that a line meets at a place, and where in it; `None` if it lies outside.
+    #[inline(always)]
+    fn meets(&self, place: &Place, line: &Line) -> Option<(usize, isize)> {
+        let geometry = &self.work.geometry;
+        let at = |axis: usize| {
+            (place.at[axis] * geometry.strides[axis]) as isize + line.at[axis]
+                - geometry.before[axis] as isize
+        };
+        let [deep, high, _] = geometry.sizes;
+        let (a, b) = (at(0), at(1));
+        let is_inside = (0..deep as isize).contains(&a) && (0..high as isize).contains(&b);
+        is_inside.then(|| {
+            (
+                (place.sample * deep + a as usize) * high + b as usize,
+                at(2),
+            )
+        })
+    }
+
+    /// Visits columns of one row, in order: `visit(column, count, where they lie in the input)`, or `None` outside of it.
+    #[inline(always)]
+    fn visit(
+        &self,
+        place: &Place,
+        lines: Range<usize>,
+        columns: &Range<usize>,
+        mut visit: impl FnMut(usize, usize, Option<usize>),
+    ) {
+        let wide = self.work.geometry.sizes[2] as isize;
+        let of_line = self.lines[0].taps * self.channels;
+        for (i, line) in lines.clone().zip(&self.lines[lines]) {
+            let start = i * of_line;
+            // Columns of this line that are wanted.
+            let wanted = columns.start.max(start)..columns.end.min(start + of_line);
+            let Some((row, c)) = self.meets(place, line) else {
+                visit(wanted.start, wanted.len(), None);
+                continue;
+            };
+            let all = line.taps as isize;
+            let taps = (-c).clamp(0, all) as usize..(wide - c).clamp(0, all) as usize;
+            let bound = |tap: usize| (start + tap * self.channels).clamp(wanted.start, wanted.end);
+            let inside = bound(taps.start)..bound(taps.end).max(bound(taps.start));
+            if wanted.start < inside.start {
+                visit(wanted.start, inside.start - wanted.start, None);
+            }
+            if !inside.is_empty() {
+                // The sum is not negative: it is that of an element inside of the input.
+                let first = (row as isize * wide + c) * self.work.channels as isize;
+                let from = first + (self.skipped + inside.start - start) as isize;
+                visit(inside.start, inside.len(), Some(from as usize));
+            }
+            if inside.end < wanted.end {
+                visit(inside.end, wanted.end - inside.end, None);
+            }
+        }
+    }
+}
+
+impl<T: Copy + Default + Sync> Left<T> for Windows<'_, T> {
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
+        let (count, geometry) = (rows.len(), &self.work.geometry);
+        let lines = self.lines(&depth);
+        let mut place = self.place(rows.start);
+        let mut row = 0;
+        while row < count {
+            let c = place.at[2];
+            // Inner places in a row are alike.
+            let alike = match self.inner.contains(&c) {
+                true => (self.inner.end.min(geometry.places[2]) - c).min(count - row),
+                false => 1,
+            };
+            let step = geometry.strides[2] * self.work.channels;
+            self.visit(&place, lines.clone(), &depth, |column, number, from| {
+                let to = &mut to[(column - depth.start) * count + row..];
+                for (i, to) in to.chunks_mut(count).take(number).enumerate() {
+                    let to = &mut to[..alike];
+                    match from {
+                        None => to.fill(T::default()),
+                        Some(from) if step == 1 => {
+                            to.copy_from_slice(&self.x[from + i..][..alike]);
+                        }
+                        Some(from) => {
+                            let from = self.x[from + i..].iter().step_by(step);
+                            to.iter_mut().zip(from).for_each(|(to, &v)| *to = v);
+                        }
+                    }
+                }
+            });
+            place.advance(alike, geometry.places);
+            row += alike;
+        }
+    }
+}
+
+impl<T: Copy + Default + Sync> Made<T> for Windows<'_, T> {
+    fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [T]) {
+        let lines = self.lines(&columns);
+        let mut place = self.place(depth.start);
+        for to in to.chunks_exact_mut(width).take(depth.len()) {
+            self.visit(&place, lines.clone(), &columns, |column, number, from| {
+                let to = &mut to[column - columns.start..][..number];
+                match from {
+                    Some(from) => to.copy_from_slice(&self.x[from..][..number]),
+                    None => to.fill(T::default()),
+                }
+            });
+            to[columns.len()..].fill(T::default());
+            place.advance(1, self.work.geometry.places);
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The innermost loop of products: a tile of the result in registers, all of the shared axis, for vectors of each width.
+//!
+//! A tile has up to [`Kernels::rows`] rows and one or two vectors of columns. Every element is summed in the order of the
+//! shared axis with one rounding a step, whatever the tile it falls into, so results do not depend on how a product is cut
+//! (nor on the width of the vectors, where the machine has a fused multiply-add).
+
+use num_traits::Float;
+use std::array::from_fn;
+
+use super::super::simd::level;
+
+/// One tile: `c (+)= a b`. Strides count elements; a row of `b` is contiguous, and so is one of `c`.
+#[derive(Clone, Copy)]
+pub(in crate::kernels) struct Tile<T> {
+    /// Length of the shared axis.
+    pub(super) depth: usize,
+    pub(super) a: *const T,
+    pub(super) a_row: usize,
+    pub(super) a_column: usize,
+    pub(super) b: *const T,
+    pub(super) b_row: usize,
+    pub(super) c: *mut T,
+    pub(super) c_row: usize,
+    /// Whether what is in `c` is added to.
+    pub(super) add: bool,
+}
+
+/// A kernel for tiles of one size.
+///
+/// # Safety
+/// The machine has the kernel's vectors; every element that the tile's strides reach can be read or, in `c`, written,
+/// and nobody else writes there.
+pub(in crate::kernels) type Kernel<T> = unsafe fn(Tile<T>);
+
+/// The kernels for a width of vectors.
+pub(in crate::kernels) struct Kernels<T: 'static> {
+    /// Elements in a vector.
+    pub(super) lanes: usize,
+    /// For tiles of one vector of columns: of one row, of two rows, and so on.
+    pub(super) one: &'static [Kernel<T>],
+    /// For tiles of two vectors.
+    pub(super) two: &'static [Kernel<T>],
+}
+
+impl<T> Kernels<T> {
+    /// The most rows that a tile has.
+    pub(super) fn rows(&self) -> usize {
+        self.two.len()
+    }
+}
+
+/// A vector register.
+///
+/// # Safety
+/// All functions want the machine to have the instructions of the implementing type, and pointers to so many elements.
+#[allow(unsafe_code)]
+trait Vector: Copy {
+    type Element: Copy;
+    const LANES: usize;
+    unsafe fn load(from: *const Self::Element) -> Self;
+    /// One element in all lanes.
+    unsafe fn splat(from: *const Self::Element) -> Self;
+    unsafe fn zero() -> Self;
+    unsafe fn store(self, to: *mut Self::Element);
+    unsafe fn plus(self, other: Self) -> Self;
+    /// `self + a * b`.
+    unsafe fn plus_product(self, a: Self, b: Self) -> Self;
+}
+
+/// # Safety
+/// See [`Kernel`].
+#[allow(unsafe_code)]
+#[inline(always)]
+unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
+    // SAFETY: the caller's promise covers all that is read and written here.
+    unsafe {
+        let mut sums = [[V::zero(); VECTORS]; ROWS];
+        // Rows three apart have a pointer each; those between are reached by one or two strides from it.
+        let mut a: [*const V::Element; ROWS] = from_fn(|i| t.a.wrapping_add(i / 3 * 3 * t.a_row));
+        let mut b = t.b;
+        for _ in 0..t.depth {
+            let right: [V; VECTORS] = from_fn(|j| V::load(b.add(j * V::LANES)));
+            for i in 0..ROWS {
+                let left = V::splat(a[i].wrapping_add(i % 3 * t.a_row));
+                for j in 0..VECTORS {
+                    sums[i][j] = sums[i][j].plus_product(left, right[j]);
+                }
+            }
+            for a in &mut a {
+                *a = a.wrapping_add(t.a_column);
+            }
+            b = b.wrapping_add(t.b_row);
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
+                let to = t.c.add(i * t.c_row + j * V::LANES);
+                if t.add {
+                    V::load(to).plus(*sum).store(to);
+                } else {
+                    sum.store(to);
+                }
+            }
+        }
+    }
+}
+
+/// Vectors that every machine has: arrays, of which the compiler makes what it can.
+#[allow(unsafe_code)]
+impl<T: Float> Vector for [T; 4] {
+    type Element = T;
+    const LANES: usize = 4;
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: as promised, there are four elements; arrays are aligned as these are.
+        unsafe { *from.cast() }
+    }
+    #[inline(always)]
+    unsafe fn splat(from: *const T) -> Self {
+        // SAFETY: as promised, there is an element.
+        [unsafe { *from }; 4]
+    }
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        [T::zero(); 4]
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: as promised, there is room for four elements.
+        unsafe { *to.cast() = self }
+    }
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        from_fn(|i| self[i] + other[i])
+    }
+    #[inline(always)]
+    unsafe fn plus_product(self, a: Self, b: Self) -> Self {
+        // Where it is not an instruction, a fused multiply-add is a slow function.
+        if cfg!(target_arch = "aarch64") {
+            from_fn(|i| a[i].mul_add(b[i], self[i]))
+        } else {
+            from_fn(|i| self[i] + a[i] * b[i])
+        }
+    }
+}
+
+/// A list of kernels, one for each number of rows.
+macro_rules! kernels {
+    ($kernel:ident, $vector:ty, $vectors:literal, [$($rows:literal)*]) => {
+        &[$($kernel::<$vector, $rows, $vectors>),*]
+    };
+}
+
+/// The kernels of a type for a width of vectors, each number of rows with one vector of columns and with two.
+macro_rules! table {
+    ($kernel:ident, $vector:ty, $rows:tt) => {
+        Kernels {
+            lanes: <$vector as Vector>::LANES,
+            one: kernels!($kernel, $vector, 1, $rows),
+            two: kernels!($kernel, $vector, 2, $rows),
+        }
+    };
+}
+
+/// # Safety
+/// See [`Kernel`].
+#[allow(unsafe_code)]
+unsafe fn portable<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
+    // SAFETY: as the caller promised.
+    unsafe { tile::<V, ROWS, VECTORS>(t) }
+}
+
+/// Types that there are kernels for.
+pub(in crate::kernels) trait Tiled: Copy + 'static {
+    /// The kernels for each width of vectors, in the order of [`Level`].
+    fn widths() -> &'static [Kernels<Self>];
+
+    /// The kernels for the widest vectors.
+    fn kernels() -> &'static Kernels<Self> {
+        &Self::widths()[level() as usize]
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::*;
+    use std::arch::x86_64::*;
+
+    macro_rules! vector {
+        ($vector:ty, $element:ty, $lanes:literal, $load:ident, $splat:ident, $zero:ident, $store:ident, $add:ident, $fma:ident) => {
+            #[allow(unsafe_code)]
+            // SAFETY (of each): the machine has the instruction, and pointers are good, as promised.
+            impl Vector for $vector {
+                type Element = $element;
+                const LANES: usize = $lanes;
+                #[inline(always)]
+                unsafe fn load(from: *const $element) -> Self {
+                    unsafe { $load(from) }
+                }
+                #[inline(always)]
+                unsafe fn splat(from: *const $element) -> Self {
+                    unsafe { $splat(*from) }
+                }
+                #[inline(always)]
+                unsafe fn zero() -> Self {
+                    unsafe { $zero() }
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $element) {
+                    unsafe { $store(to, self) }
+                }
+                #[inline(always)]
+                unsafe fn plus(self, other: Self) -> Self {
+                    unsafe { $add(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn plus_product(self, a: Self, b: Self) -> Self {
+                    unsafe { $fma(a, b, self) }
+                }
+            }
+        };
+    }
+    #[rustfmt::skip]
+    mod vectors {
+        use super::*;
+        vector!(__m512, f32, 16, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps);
+        vector!(__m512d, f64, 8, _mm512_loadu_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd);
+        vector!(__m256, f32, 8, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps);
+        vector!(__m256d, f64, 4, _mm256_loadu_pd, _mm256_set1_pd, _mm256_setzero_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_fmadd_pd);
+    }
+
+    /// # Safety
+    /// See [`Kernel`].
+    #[allow(unsafe_code)]
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    unsafe fn avx512<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
+        // SAFETY: as the caller promised.
+        unsafe { tile::<V, ROWS, VECTORS>(t) }
+    }
+
+    /// # Safety
+    /// See [`Kernel`].
+    #[allow(unsafe_code)]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
+        // SAFETY: as the caller promised.
+        unsafe { tile::<V, ROWS, VECTORS>(t) }
+    }
+
+    impl Tiled for f32 {
+        fn widths() -> &'static [Kernels<f32>] {
+            static WIDTHS: [Kernels<f32>; 3] = [
+                table!(portable, [f32; 4], [1 2 3 4]),
+                table!(avx2, __m256, [1 2 3 4 5 6]),
+                table!(avx512, __m512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
+            ];
+            &WIDTHS
+        }
+    }
+
+    impl Tiled for f64 {
+        fn widths() -> &'static [Kernels<f64>] {
+            static WIDTHS: [Kernels<f64>; 3] = [
+                table!(portable, [f64; 4], [1 2 3 4]),
+                table!(avx2, __m256d, [1 2 3 4 5 6]),
+                table!(avx512, __m512d, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
+            ];
+            &WIDTHS
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod others {
+    use super::*;
+
+    impl Tiled for f32 {
+        fn widths() -> &'static [Kernels<f32>] {
+            static WIDTHS: [Kernels<f32>; 1] = [table!(portable, [f32; 4], [1 2 3 4 5 6 7 8])];
+            &WIDTHS
+        }
+    }
+
+    impl Tiled for f64 {
+        fn widths() -> &'static [Kernels<f64>] {
+            static WIDTHS: [Kernels<f64>; 1] = [table!(portable, [f64; 4], [1 2 3 4 5 6 7 8])];
+            &WIDTHS
+        }
+    }
+}

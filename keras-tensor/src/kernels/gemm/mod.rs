@@ -1,0 +1,401 @@
+//! Products of matrices: blocks that fit caches, laid out for the innermost loop where that pays, shared among threads.
+
+mod micro;
+mod pack;
+mod view;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::elements;
+use super::threads;
+use crate::buffer::{Buffer, Held};
+use crate::{Element, Tensor};
+use micro::{Tile, Tiled};
+pub(super) use pack::{Left, Made};
+use pack::{Panel, Panels};
+pub(super) use view::{Output, View};
+
+/// Bytes of the shared axis in a block.
+const DEPTH: usize = 2048;
+/// Bytes of the right factor in a block.
+const BLOCK: usize = 512 << 10;
+/// Multiplications from which a product is shared among threads.
+const SHARE: usize = 1 << 18;
+/// Rows from which threads share rows, not columns.
+const MANY: usize = 128;
+/// Rows up to which a right factor that has its rows in memory is read from there.
+const FEW: usize = 16;
+/// Elements of a right factor up to which threads share one that is laid out whole.
+const WHOLE: usize = 1 << 23;
+
+/// What is done with rows of a product once they are whole.
+pub(super) trait Finish<T>: Sync {
+    /// `out` begins at `[row, column]` of the product.
+    fn finish(&self, out: &mut Output<T>, row: usize, column: usize);
+}
+
+/// Types of elements that there are kernels for.
+pub(super) trait Float:
+    Tiled + Element + Default + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
+{
+}
+
+impl Float for f32 {}
+impl Float for f64 {}
+
+/// A right factor `[depth, columns]`.
+#[derive(Clone, Copy)]
+pub(super) enum Right<'a, T> {
+    /// As it lies in memory.
+    View(View<'a, T>),
+    /// Laid out by [`pack`].
+    Packed(&'a [T]),
+    /// Made when it is read.
+    Made(&'a dyn Made<T>),
+}
+
+/// A product `out = left right`, or added to `out`.
+pub(super) struct Product<'a, T> {
+    pub(super) depth: usize,
+    pub(super) left: &'a dyn Left<T>,
+    pub(super) right: Right<'a, T>,
+    pub(super) add: bool,
+    pub(super) finish: Option<&'a dyn Finish<T>>,
+}
+
+/// Memory for so many elements, for as long as `work` takes; `None` if there is none.
+fn with_room<T: Element, R>(size: usize, work: impl FnOnce(&mut [T]) -> R) -> Option<R> {
+    let mut room = Buffer::take(size * size_of::<T>()).ok()?;
+    let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
+    let result = work(elements(memory, size));
+    // Kept for the next one.
+    drop(Held::new(room));
+    Some(result)
+}
+
+/// How many elements a right factor takes that is laid out.
+pub(super) fn packed_size<T: Float>(depth: usize, columns: usize) -> usize {
+    let lanes = T::kernels().lanes;
+    depth * Panels { lanes, columns }.width()
+}
+
+/// A right factor that is a weight, laid out once and kept until the weight changes; `None` where it is read from where it
+/// lies instead.
+pub(super) fn kept<T: Float>(
+    weight: &Tensor,
+    view: &View<T>,
+    [rows, depth, columns]: [usize; 3],
+) -> Option<Arc<Buffer>> {
+    if rows <= FEW {
+        return None;
+    }
+    let size = packed_size::<T>(depth, columns);
+    let layout = [depth, columns, view.row, view.column, T::kernels().lanes];
+    weight.kept("panels", layout, size, |to| {
+        pack(view, depth, columns, to);
+        Ok(())
+    })
+}
+
+/// Lays out a right factor whole, for [`Right::Packed`].
+pub(super) fn pack<T: Float>(x: &View<T>, depth: usize, columns: usize, to: &mut [T]) {
+    assert!(x.covers(depth, columns));
+    let lanes = T::kernels().lanes;
+    let panels = Panels { lanes, columns };
+    let piece = depth * 2 * lanes;
+    let pack = |i: usize, to: &mut [T]| panels.pack(x, i, 0..depth, to);
+    if depth * columns < SHARE / 8 {
+        let pieces = to.chunks_mut(piece.max(1)).enumerate();
+        return pieces.for_each(|(i, to)| pack(i, to));
+    }
+    super::shares::for_shares(to, piece, &|start, to| pack(start / piece, to));
+}
+
+impl<T: Float> Product<'_, T> {
+    /// Computes it into `out`.
+    pub(super) fn compute(&self, out: Output<T>) {
+        let (m, n, depth) = (out.rows, out.columns, self.depth);
+        if let Some(left) = self.left.view() {
+            assert!(left.covers(m, depth));
+        }
+        match self.right {
+            Right::View(right) => assert!(right.covers(depth, n)),
+            Right::Packed(right) => assert!(right.len() >= packed_size::<T>(depth, n)),
+            Right::Made(_) => {}
+        }
+        if m * n == 0 {
+            return;
+        }
+        let kernels = T::kernels();
+        let tiles = m.div_ceil(kernels.rows());
+        let lanes = kernels.lanes;
+        let panels = Panels { lanes, columns: n };
+        let out = &out;
+        let work = Work {
+            product: self,
+            out,
+            tiles,
+            panels,
+        };
+        let all_panels = 0..panels.count();
+        if m * n * depth < SHARE || threads::limit() == 1 {
+            return work.part(0..tiles, all_panels);
+        }
+        let by_rows = m >= MANY || (self.left.view().is_none() && tiles > 1);
+        // Every panel is made by one thread.
+        let by_rows = by_rows && !matches!(self.right, Right::Made(_));
+        if !by_rows {
+            let at_once = panels.count().div_ceil(16).max(1);
+            return shared(panels.count(), at_once, |part| work.part(0..tiles, part));
+        }
+        let at_once = (tiles / 16).clamp(1, 8);
+        let by_rows = |work: Work<T>| {
+            shared(tiles, at_once, |part| work.part(part, all_panels.clone()));
+        };
+        if let Right::View(right) = self.right
+            && depth * n <= WHOLE
+        {
+            let done = with_room(packed_size::<T>(depth, n), |room| {
+                pack(&right, depth, n, room);
+                let right = Right::Packed(room);
+                let product = &Product { right, ..*self };
+                by_rows(Work { product, ..work });
+            });
+            if done.is_some() {
+                return;
+            }
+        }
+        by_rows(work);
+    }
+}
+
+/// Calls `work` for parts of `0..count`, on all threads.
+fn shared(count: usize, at_once: usize, work: impl Fn(Range<usize>) + Sync) {
+    threads::share(count.div_ceil(at_once), &|i| {
+        work(i * at_once..((i + 1) * at_once).min(count));
+    });
+}
+
+/// A product cut into tiles of rows and panels of columns.
+#[derive(Clone, Copy)]
+struct Work<'a, T> {
+    product: &'a Product<'a, T>,
+    out: &'a Output<'a, T>,
+    tiles: usize,
+    panels: Panels,
+}
+
+impl<T: Float> Work<'_, T> {
+    /// The rows of a tile: all have about as many.
+    fn rows(&self, tile: usize) -> Range<usize> {
+        let m = self.out.rows;
+        tile * m / self.tiles..(tile + 1) * m / self.tiles
+    }
+
+    /// Some tiles of some panels.
+    fn part(&self, tiles: Range<usize>, panels: Range<usize>) {
+        let depth = self.product.depth;
+        let blocks = (depth * size_of::<T>()).div_ceil(DEPTH).max(1);
+        let longest = depth.div_ceil(blocks);
+        let width = 2 * self.panels.lanes;
+        let at_once = (BLOCK / (longest.max(1) * width * size_of::<T>())).max(1);
+        let rows = self.rows(tiles.start).start..self.rows(tiles.end - 1).end;
+        let of_left = match self.product.left.view() {
+            Some(_) => 0,
+            None => longest * T::kernels().rows(),
+        };
+        let of_right = match self.product.right {
+            Right::Packed(_) => 0,
+            Right::View(_) | Right::Made(_) => longest * width * at_once.min(panels.len()),
+        };
+        let done = with_room(of_left + of_right, |room: &mut [T]| {
+            let (left_room, right_room) = room.split_at_mut(of_left);
+            for first in panels.clone().step_by(at_once) {
+                let panels = first..(first + at_once).min(panels.end);
+                for block in 0..blocks {
+                    let of_depth = block * depth / blocks..(block + 1) * depth / blocks;
+                    let place = Place {
+                        depth: of_depth,
+                        is_first: block == 0,
+                        is_last: block + 1 == blocks,
+                        panels: panels.clone(),
+                        few: rows.len() <= FEW,
+                    };
+                    self.block(&place, tiles.clone(), left_room, right_room);
+                }
+            }
+        });
+        if done.is_none() {
+            let columns = self.panels.at(panels.start).columns.start
+                ..self.panels.at(panels.end - 1).columns.end;
+            self.slowly(rows, columns);
+        }
+    }
+
+    /// Where there is no memory to lay anything out.
+    fn slowly(&self, rows: Range<usize>, columns: Range<usize>) {
+        let product = self.product;
+        // SAFETY: no other thread was given these rows and columns.
+        #[allow(unsafe_code)]
+        let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
+        for r in rows.clone() {
+            let row = out.part(r - rows.start, 0, columns.len());
+            if !product.add {
+                row.fill(T::default());
+            }
+            for p in 0..product.depth {
+                let mut left = [T::default()];
+                product.left.pack(r..r + 1, p..p + 1, &mut left);
+                for (to, c) in row.iter_mut().zip(columns.clone()) {
+                    let right = match product.right {
+                        Right::View(right) => right.data[p * right.row + c * right.column],
+                        Right::Packed(right) => {
+                            let panel = self.panels.at(c / (2 * self.panels.lanes));
+                            let start = panel.columns.start * product.depth + p * panel.width;
+                            right[start + c - panel.columns.start]
+                        }
+                        Right::Made(right) => {
+                            let mut one = [T::default()];
+                            right.pack(c..c + 1, 1, p..p + 1, &mut one);
+                            one[0]
+                        }
+                    };
+                    *to = *to + left[0] * right;
+                }
+            }
+        }
+        if let Some(finish) = product.finish {
+            finish.finish(&mut out, rows.start, columns.start);
+        }
+    }
+
+    /// Adds the products of one block of the shared axis.
+    fn block(&self, at: &Place, tiles: Range<usize>, left_room: &mut [T], right_room: &mut [T]) {
+        let product = self.product;
+        let kernels = T::kernels();
+        let depth = at.depth.len();
+        let direct = match product.right {
+            Right::View(right) if right.column == 1 && at.few => Some(right),
+            _ => None,
+        };
+        // Where each panel of the right factor begins, and elements from a row to the next.
+        let full = 2 * self.panels.lanes * depth;
+        for (i, room) in at.panels.clone().zip(right_room.chunks_mut(full.max(1))) {
+            let Panel { columns, width } = self.panels.at(i);
+            match product.right {
+                Right::View(right) if direct.is_none() || columns.len() < width => {
+                    let room = &mut room[..width * depth];
+                    self.panels.pack(&right, i, at.depth.clone(), room);
+                }
+                Right::Made(right) => {
+                    right.pack(columns, width, at.depth.clone(), &mut room[..width * depth]);
+                }
+                Right::View(_) | Right::Packed(_) => {}
+            }
+        }
+        let right = |i: usize| -> (&[T], usize) {
+            let Panel { columns, width } = self.panels.at(i);
+            match (product.right, direct) {
+                (Right::Packed(all), _) => {
+                    let start = columns.start * product.depth + at.depth.start * width;
+                    (&all[start..][..width * depth], width)
+                }
+                (_, Some(right)) if columns.len() == width => {
+                    let start = at.depth.start * right.row + columns.start;
+                    (right.data.get(start..).unwrap_or_default(), right.row)
+                }
+                _ => (
+                    &right_room[(i - at.panels.start) * full..][..width * depth],
+                    width,
+                ),
+            }
+        };
+        let add = product.add || !at.is_first;
+        let mut edge = [T::default(); EDGE];
+        for tile in tiles {
+            let rows = self.rows(tile);
+            let (left, a_row, a_column) = match product.left.view() {
+                Some(left) => {
+                    let start = rows.start * left.row + at.depth.start * left.column;
+                    (
+                        left.data.get(start..).unwrap_or_default(),
+                        left.row,
+                        left.column,
+                    )
+                }
+                None => {
+                    let room = &mut left_room[..rows.len() * depth];
+                    product.left.pack(rows.clone(), at.depth.clone(), room);
+                    (&*room, 1, rows.len())
+                }
+            };
+            for i in at.panels.clone() {
+                let Panel { columns, width } = self.panels.at(i);
+                let kernel = match width > self.panels.lanes {
+                    true => kernels.two[rows.len() - 1],
+                    false => kernels.one[rows.len() - 1],
+                };
+                let (right, b_row) = right(i);
+                // SAFETY: no other thread was given these rows and columns.
+                #[allow(unsafe_code)]
+                let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
+                let is_whole = columns.len() == width;
+                let (c, c_row) = match is_whole {
+                    true => (out.first, out.row),
+                    false => (edge.as_mut_ptr(), width),
+                };
+                let tile = Tile {
+                    depth,
+                    a: left.as_ptr(),
+                    a_row,
+                    a_column,
+                    b: right.as_ptr(),
+                    b_row,
+                    c,
+                    c_row,
+                    add: add && is_whole,
+                };
+                // SAFETY: these kernels are those of the machine's vectors. Factors cover the product (asserted by
+                // `compute`), or were laid out with room for all that a tile reads; `c` is a tile of the output, or has room
+                // for the largest tile.
+                #[allow(unsafe_code)]
+                unsafe {
+                    kernel(tile);
+                }
+                if !is_whole {
+                    for (r, from) in edge.chunks_exact(width).take(rows.len()).enumerate() {
+                        let to = out.part(r, 0, columns.len());
+                        for (to, &v) in to.iter_mut().zip(from) {
+                            *to = if add { *to + v } else { v };
+                        }
+                    }
+                }
+            }
+            if let (true, Some(finish)) = (at.is_last, product.finish) {
+                let columns = self.panels.at(at.panels.start).columns.start
+                    ..self.panels.at(at.panels.end - 1).columns.end;
+                // SAFETY: as above; the tiles of single panels are gone.
+                #[allow(unsafe_code)]
+                let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
+                finish.finish(&mut out, rows.start, columns.start);
+            }
+        }
+    }
+}
+
+/// Room for the largest tile of any kernel.
+const EDGE: usize = 14 * 32;
+
+/// Where a block lies.
+struct Place {
+    depth: Range<usize>,
+    is_first: bool,
+    is_last: bool,
+    panels: Range<usize>,
+    /// Whether so few rows are computed that laying out the right factor does not pay.
+    few: bool,
+}
+
+#[cfg(test)]
+mod tests;

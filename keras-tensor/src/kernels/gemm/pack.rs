@@ -1,0 +1,143 @@
+//! Factors of products laid out in the order in which the innermost loop reads them.
+
+use std::ops::Range;
+
+use super::view::View;
+
+/// Places of the shared axis that are transposed at a time.
+const RUN: usize = 16;
+
+/// The left factor `[rows, depth]` of a product.
+pub(in crate::kernels) trait Left<T>: Sync {
+    /// The factor as it lies in memory, where it can be read from there.
+    fn view(&self) -> Option<View<'_, T>> {
+        None
+    }
+    /// Lays out some rows, the elements of a place of the shared axis side by side: `to[p * rows + r]`.
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]);
+}
+
+/// A right factor `[depth, columns]` of a product that stands nowhere in memory.
+pub(in crate::kernels) trait Made<T>: Sync {
+    /// Lays out some columns, and zeros up to a width: `to[p * width + c]`.
+    fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [T]);
+}
+
+impl<T: Copy + Sync> Left<T> for View<'_, T> {
+    fn view(&self) -> Option<View<'_, T>> {
+        // Rows that begin at the same place of a cache's sets push each other out of it.
+        let is_regular = (self.row * size_of::<T>()).is_multiple_of(2048) && self.column == 1;
+        (!is_regular).then_some(*self)
+    }
+
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
+        pack(self, rows, depth, to);
+    }
+}
+
+/// `to[p * rows + r] = x[r, p]`.
+fn pack<T: Copy>(x: &View<T>, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
+    let count = rows.len();
+    if x.row == 1 {
+        for (p, to) in depth.zip(to.chunks_exact_mut(count)) {
+            to.copy_from_slice(&x.data[p * x.column + rows.start..][..count]);
+        }
+        return;
+    }
+    let runs = depth.step_by_run(RUN);
+    for (run, to) in runs.zip(to.chunks_mut(RUN * count)) {
+        for (i, r) in rows.clone().enumerate() {
+            let from = &x.data[r * x.row + run.start * x.column..];
+            if x.column == 1 {
+                for (to, &v) in to[i..].iter_mut().step_by(count).zip(&from[..run.len()]) {
+                    *to = v;
+                }
+            } else {
+                for p in 0..run.len() {
+                    to[p * count + i] = from[p * x.column];
+                }
+            }
+        }
+    }
+}
+
+trait Runs {
+    /// Parts of a range of a size, the last one shorter.
+    fn step_by_run(self, size: usize) -> impl Iterator<Item = Range<usize>>;
+}
+
+impl Runs for Range<usize> {
+    fn step_by_run(self, size: usize) -> impl Iterator<Item = Range<usize>> {
+        let end = self.end;
+        self.step_by(size).map(move |s| s..(s + size).min(end))
+    }
+}
+
+/// How columns are grouped in panels: as many as two vectors hold, the last ones in one or two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Panels {
+    pub(super) lanes: usize,
+    pub(super) columns: usize,
+}
+
+/// A panel: its columns, and how many it has room for.
+pub(super) struct Panel {
+    pub(super) columns: Range<usize>,
+    pub(super) width: usize,
+}
+
+impl Panels {
+    pub(super) fn count(&self) -> usize {
+        self.columns.div_ceil(2 * self.lanes)
+    }
+
+    pub(super) fn at(&self, i: usize) -> Panel {
+        let start = i * 2 * self.lanes;
+        let end = (start + 2 * self.lanes).min(self.columns);
+        Panel {
+            columns: start..end,
+            width: (end - start).next_multiple_of(self.lanes),
+        }
+    }
+
+    /// Columns with those that fill up the last panel.
+    pub(super) fn width(&self) -> usize {
+        self.columns.next_multiple_of(self.lanes)
+    }
+
+    /// Lays out a part of a right factor `[depth, columns]` panel by panel: `to[p * width + c]` in each; what fills up the
+    /// last panel is zero.
+    pub(super) fn pack<T: Copy + Default>(
+        &self,
+        x: &View<T>,
+        panel: usize,
+        depth: Range<usize>,
+        to: &mut [T],
+    ) {
+        let Panel { columns, width } = self.at(panel);
+        if columns.len() < width {
+            to.fill(T::default());
+        }
+        if x.column == 1 {
+            for (p, to) in depth.zip(to.chunks_exact_mut(width)) {
+                let from = &x.data[p * x.row + columns.start..][..columns.len()];
+                to[..columns.len()].copy_from_slice(from);
+            }
+            return;
+        }
+        for (run, to) in depth.step_by_run(RUN).zip(to.chunks_mut(RUN * width)) {
+            for (i, c) in columns.clone().enumerate() {
+                let from = &x.data[c * x.column + run.start * x.row..];
+                if x.row == 1 {
+                    for (to, &v) in to[i..].iter_mut().step_by(width).zip(&from[..run.len()]) {
+                        *to = v;
+                    }
+                } else {
+                    for p in 0..run.len() {
+                        to[p * width + i] = from[p * x.row];
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Products against a naive one.
+
+use proptest::prelude::*;
+use std::iter::repeat;
+
+use super::super::simd::{Level, level};
+use super::micro::{Kernels, Tile};
+use super::*;
+use crate::random::Philox;
+
+fn noise(size: usize, seed: u64) -> Vec<f64> {
+    let mut values = vec![0.0; size];
+    Philox::from_seed(seed, 0).uniform_f64(&mut values);
+    values.iter().map(|v| v * 2.0 - 1.0).collect()
+}
+
+fn naive(m: usize, k: usize, n: usize, a: &View<f64>, b: &View<f64>) -> Vec<f64> {
+    let place = |i| (i / n, i % n);
+    (0..m * n)
+        .map(place)
+        .map(|(r, c)| (0..k).map(|p| a.at(r, p) * b.at(p, c)).sum())
+        .collect()
+}
+
+/// A left factor that cannot be read from where it lies.
+struct Hidden<'a>(View<'a, f64>);
+
+impl Left<f64> for Hidden<'_> {
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [f64]) {
+        self.0.pack(rows, depth, to);
+    }
+}
+
+impl Made<f64> for Hidden<'_> {
+    fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [f64]) {
+        for (p, to) in depth.zip(to.chunks_exact_mut(width)) {
+            let row = columns.clone().map(|c| self.0.at(p, c)).chain(repeat(0.0));
+            to.iter_mut().zip(row).for_each(|(to, v)| *to = v);
+        }
+    }
+}
+
+struct Doubled;
+
+impl Finish<f64> for Doubled {
+    fn finish(&self, out: &mut Output<f64>, row: usize, column: usize) {
+        for r in 0..out.rows() {
+            let columns = out.columns();
+            for (c, v) in out.part(r, 0, columns).iter_mut().enumerate() {
+                *v = *v * 2.0 + ((row + r) * 100 + column + c) as f64;
+            }
+        }
+    }
+}
+
+/// How a product is asked for; `right` counts the kinds of right factors.
+#[derive(Clone, Copy, Debug)]
+struct How {
+    swap: [bool; 2],
+    is_hidden: bool,
+    right: usize,
+    add: bool,
+    finish: bool,
+    threads: usize,
+    /// Where the factors begin, so that they are aligned to nothing.
+    begin: usize,
+}
+
+fn check((m, k, n): (usize, usize, usize), how: How) {
+    let (a, b) = (noise(how.begin + m * k, 1), noise(how.begin + k * n, 2));
+    let of = |swap, rows, columns| if swap { rows } else { columns };
+    let a = View::new(&a[how.begin..], of(how.swap[0], m, k), how.swap[0]);
+    let b = View::new(&b[how.begin..], of(how.swap[1], k, n), how.swap[1]);
+    let before = noise(m * n, 3);
+    let mut out = before.clone();
+    let mut room = vec![f64::NAN; packed_size::<f64>(k, n)];
+    let hidden = Hidden(a);
+    let made = Hidden(b);
+    let right = match how.right {
+        0 => Right::View(b),
+        1 => Right::Made(&made),
+        _ => {
+            pack(&b, k, n, &mut room);
+            Right::Packed(&room)
+        }
+    };
+    let product = Product {
+        depth: k,
+        left: if how.is_hidden { &hidden } else { &a },
+        right,
+        add: how.add,
+        finish: if how.finish { Some(&Doubled) } else { None },
+    };
+    threads::limited(how.threads, || product.compute(Output::new(&mut out, n)));
+    let expected = naive(m, k, n, &a, &b);
+    for (i, (found, expected)) in out.iter().zip(expected).enumerate() {
+        let expected = if how.add {
+            expected + before[i]
+        } else {
+            expected
+        };
+        let place = (i / n * 100 + i % n) as f64;
+        let expected = if how.finish {
+            expected * 2.0 + place
+        } else {
+            expected
+        };
+        let error = (found - expected).abs();
+        assert!(
+            error < 1e-11 * (k + 1) as f64,
+            "{m} {k} {n} {how:?} at {i}: {found}, not {expected}"
+        );
+    }
+}
+
+prop_compose! {
+    fn how()(
+        swap in any::<[bool; 2]>(),
+        is_hidden in any::<bool>(),
+        right in 0..3usize,
+        add in any::<bool>(),
+        finish in any::<bool>(),
+        threads in 1..5usize,
+        begin in 0..9usize,
+    ) -> How {
+        How { swap, is_hidden, right, add, finish, threads, begin }
+    }
+}
+
+proptest! {
+    #[test]
+    fn small_products(m in 1..40usize, k in 0..40usize, n in 1..80usize, how in how()) {
+        check((m, k, n), how);
+    }
+
+    #[test]
+    fn middling_products(m in 1..200usize, k in 1..300usize, n in 1..200usize, how in how()) {
+        check((m, k, n), how);
+    }
+}
+
+#[test]
+fn large_products() {
+    let how = How {
+        swap: [false, false],
+        is_hidden: false,
+        right: 0,
+        add: false,
+        finish: true,
+        threads: 3,
+        begin: 0,
+    };
+    for shape in [
+        (300, 600, 70),
+        (3, 5000, 700),
+        (700, 3, 130),
+        (65, 1024, 1100),
+    ] {
+        for swap in [[false, false], [true, false], [false, true]] {
+            for add in [false, true] {
+                check(shape, How { swap, add, ..how });
+            }
+        }
+    }
+}
+
+#[test]
+fn every_size_up_to_eight() {
+    let how = How {
+        swap: [false, false],
+        is_hidden: false,
+        right: 0,
+        add: false,
+        finish: false,
+        threads: 1,
+        begin: 1,
+    };
+    for i in 0..512 {
+        let shape = (i / 64 + 1, i / 8 % 8 + 1, i % 8 + 1);
+        for swap in [[false, false], [true, false], [false, true], [true, true]] {
+            check(shape, How { swap, ..how });
+        }
+    }
+}
+
+#[test]
+fn without_memory() {
+    let (a, b) = (noise(7 * 5, 1), noise(5 * 40, 2));
+    let (a, b) = (View::new(&a, 5, false), View::new(&b, 40, false));
+    let mut out = vec![f64::NAN; 7 * 40];
+    let lanes = f64::kernels().lanes;
+    let work = Work {
+        product: &Product {
+            depth: 5,
+            left: &a,
+            right: Right::View(b),
+            add: false,
+            finish: None,
+        },
+        out: &Output::new(&mut out, 40),
+        tiles: 1,
+        panels: Panels { lanes, columns: 40 },
+    };
+    work.slowly(0..7, 0..40);
+    for (found, expected) in out.iter().zip(naive(7, 5, 40, &a, &b)) {
+        assert!((found - expected).abs() < 1e-12);
+    }
+}
+
+/// Every kernel of a width against the naive product, with rows that are further apart than they are long.
+fn each_kernel(kernels: &Kernels<f64>) {
+    for (vectors, all) in [(1, kernels.one), (2, kernels.two)] {
+        for (rows, kernel) in (1..).zip(all) {
+            for depth in [0, 1, 2, 7] {
+                let n = vectors * kernels.lanes;
+                let (a, b) = (
+                    noise(rows * (depth + 3), 1),
+                    noise(depth.max(1) * (n + 5), 2),
+                );
+                let mut c = vec![1.0; rows * (n + 2)];
+                let tile = Tile {
+                    depth,
+                    a: a.as_ptr(),
+                    a_row: depth + 3,
+                    a_column: 1,
+                    b: b.as_ptr(),
+                    b_row: n + 5,
+                    c: c.as_mut_ptr(),
+                    c_row: n + 2,
+                    add: true,
+                };
+                // SAFETY: the slices have room for the strides, and the caller has seen that the machine has the vectors.
+                #[allow(unsafe_code)]
+                unsafe {
+                    kernel(tile);
+                }
+                for (i, &found) in c.iter().enumerate() {
+                    let (r, column) = (i / (n + 2), i % (n + 2));
+                    let product = |p| a[r * (depth + 3) + p] * b[p * (n + 5) + column];
+                    let sum: f64 = (0..depth).map(product).sum();
+                    let expected = if column < n { 1.0 + sum } else { 1.0 };
+                    assert!(
+                        (found - expected).abs() < 1e-13,
+                        "{rows} rows, {depth} deep, at {i}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn kernels_of_all_widths() {
+    for (width, kernels) in f64::widths().iter().enumerate() {
+        if width <= level() as usize {
+            each_kernel(kernels);
+        }
+    }
+    assert!(level() >= Level::Portable);
+}
