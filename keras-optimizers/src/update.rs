@@ -5,11 +5,17 @@
 use keras_tensor::{Op, Result, SmallVec, Tensor, Variable, apply_owned, op, ops};
 use std::iter::once;
 
-/// Runs a fused update, [`Op::Sgd`] or [`Op::Adam`], on a weight and its state.
+/// Runs a fused update, [`Op::Update`], on a weight and its state.
 ///
 /// # Errors
 /// Values that do not fit the op; then nothing has changed.
-pub fn fused(op: Op, weight: &Variable, gradient: Tensor, state: &[Variable]) -> Result<()> {
+pub fn fused(
+    update: op::Update,
+    weight: &Variable,
+    gradient: Tensor,
+    state: &[Variable],
+) -> Result<()> {
+    let op = Op::Update(update);
     // A value that was taken out must come back, so whatever can fail is done before: lazy values are made, and
     // inference checks shapes and dtypes.
     {
@@ -40,7 +46,7 @@ pub fn fused(op: Op, weight: &Variable, gradient: Tensor, state: &[Variable]) ->
 /// # Errors
 /// An amount of another shape or dtype.
 pub fn subtract(variable: &Variable, amount: Tensor, factor: f64) -> Result<()> {
-    let descent = Op::Sgd(op::Sgd {
+    let descent = op::Update::Sgd(op::Sgd {
         learning_rate: factor,
         momentum: 0.0,
         nesterov: false,

@@ -104,7 +104,7 @@ impl Tracer {
 
     fn op(&mut self, heard: &Recorded) -> Option<()> {
         let (op, outputs) = (&heard.op, &heard.outputs);
-        if matches!(op, Op::Random(_) | Op::Sgd(_) | Op::Adam(_)) {
+        if matches!(op, Op::Random(_) | Op::Dropout(_) | Op::Update(_)) {
             return None;
         }
         let is_repeated = matches!(op, Op::Fill(_) | Op::Broadcast(_));

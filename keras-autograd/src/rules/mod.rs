@@ -83,10 +83,11 @@ pub(crate) fn needs(op: &Op) -> Needs {
             inputs: 0b011,
             outputs: 0b110,
         },
+        Op::Dropout(_) => reads(0b10, false),
         Op::ScaleShift(_) => reads(0b011, false),
         Op::SoftmaxGrad(_) | Op::SoftmaxCrossEntropyGrad | Op::NormalizeGrad(_) => NOTHING,
         Op::Attention(_) => reads(0b1111, true),
-        Op::RecurrentGrad(_) | Op::AttentionGrad(_) | Op::Sgd(_) | Op::Adam(_) => NOTHING,
+        Op::RecurrentGrad(_) | Op::AttentionGrad(_) | Op::Update(_) => NOTHING,
         Op::Custom(_) => reads(0xff, true),
     }
 }
@@ -137,6 +138,7 @@ pub(crate) fn gradient(
         Op::CumSum(c) => reduce::cumsum(c, &given(&gradient)),
         Op::Softmax(axis) => nn::softmax(*axis, &given(&gradient)),
         Op::SoftmaxCrossEntropy => nn::softmax_cross_entropy(&given(&gradient)),
+        Op::Dropout(_) => nn::dropout(&record.op, &given(&gradient)),
         Op::ScaleShift(axis) => normalize::scale_shift(*axis, &given(&gradient)),
         Op::MatMul(m) => linalg::matmul(m, &given(&gradient)),
         Op::Conv(c) => conv::conv(c, &given(&gradient)),
@@ -148,7 +150,7 @@ pub(crate) fn gradient(
         | Op::OneHot(_)
         | Op::ArgReduce(_)
         | Op::ArgSort(_) => Ok(none(record.inputs.len())),
-        Op::Sgd(_) | Op::Adam(_) => Err(Error::NoGradient {
+        Op::Update(_) => Err(Error::NoGradient {
             op: record.op.name().into(),
             wanted: "updates of weights are not differentiated; end the tape before them".into(),
         }),

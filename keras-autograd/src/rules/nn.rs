@@ -33,3 +33,9 @@ pub(super) fn softmax_cross_entropy(given: &Given) -> Result<Grads> {
         given.wanted[1].then(by_targets).transpose()?,
     ]))
 }
+
+/// The same elements are dropped.
+pub(super) fn dropout(op: &Op, given: &Given) -> Result<Grads> {
+    let by_x = apply_one(op.clone(), &[given.gradient, &given.inputs[1]])?;
+    Ok(Grads::from_iter([Some(by_x), None]))
+}

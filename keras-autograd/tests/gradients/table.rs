@@ -441,6 +441,10 @@ pub(crate) fn networks() -> Vec<Case> {
             let epsilon = 0.5;
             (Op::Normalize(Normalize { over, epsilon }), inputs)
         }),
+        case("dropout", |s| {
+            let seed = Tensor::new(&[u32::from(s.mask), 7], [2]).unwrap();
+            (Op::Dropout(0.4), vec![s.tensor(&s.shape, ANY, 0), seed])
+        }),
         case("scale_shift", |s| {
             let shape = s.with_axes();
             let axis = s.axis_of(&shape);

@@ -175,6 +175,7 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         }
         Op::Pool(pool) => space::pool(b, pool, x[0], rank)?,
         Op::Random(_)
+        | Op::Dropout(_)
         | Op::ScatterAdd(_)
         | Op::ActivationGrad(_)
         | Op::SoftmaxCrossEntropy
@@ -187,8 +188,7 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::RecurrentGrad(_)
         | Op::Attention(_)
         | Op::AttentionGrad(_)
-        | Op::Sgd(_)
-        | Op::Adam(_)
+        | Op::Update(_)
         | Op::Custom(_) => return Err(missing(&node.op)),
     })
 }

@@ -1,4 +1,4 @@
-use keras_tensor::{Result, Tensor, Variable, ops};
+use keras_tensor::{Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
@@ -67,11 +67,10 @@ impl UpdateRule for Adagrad {
         gradient: Tensor,
         state: &[Variable],
     ) -> Result<()> {
-        let accumulator = &state[0];
-        let sum = ops::add(accumulator, ops::square(&gradient)?)?;
-        accumulator.assign(&sum)?;
-        let root = ops::sqrt(ops::add(sum, self.epsilon)?)?;
-        let scaled = ops::multiply(&gradient, step.learning_rate)?;
-        update::subtract(weight, ops::divide(scaled, root)?, 1.0)
+        let adagrad = op::Update::Adagrad(op::Adagrad {
+            learning_rate: step.learning_rate,
+            epsilon: self.epsilon,
+        });
+        update::fused(adagrad, weight, gradient, state)
     }
 }

@@ -1,4 +1,4 @@
-use keras_tensor::{Op, Result, Tensor, Variable, op, ops};
+use keras_tensor::{Result, Tensor, Variable, op, ops};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
@@ -89,13 +89,13 @@ impl UpdateRule for Adam {
         let left = |beta| 1.0 - step.power(beta, weight.dtype());
         let alpha = step.learning_rate * left(self.beta_2).sqrt() / left(self.beta_1);
         if !self.amsgrad {
-            let op = Op::Adam(op::Adam {
+            let adam = op::Update::Adam(op::Adam {
                 alpha,
                 beta_1: self.beta_1,
                 beta_2: self.beta_2,
                 epsilon: self.epsilon,
             });
-            return update::fused(op, weight, gradient, state);
+            return update::fused(adam, weight, gradient, state);
         }
         let momentum = update::approach(&state[0], &gradient, 1.0 - self.beta_1)?;
         let squares = ops::square(&gradient)?;

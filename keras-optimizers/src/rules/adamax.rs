@@ -1,4 +1,4 @@
-use keras_tensor::{Result, Tensor, Variable, ops};
+use keras_tensor::{Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
@@ -72,13 +72,13 @@ impl UpdateRule for Adamax {
         gradient: Tensor,
         state: &[Variable],
     ) -> Result<()> {
-        let momentum = update::approach(&state[0], &gradient, 1.0 - self.beta_1)?;
-        let faded = ops::multiply(&state[1], self.beta_2)?;
-        let norm = ops::maximum(faded, ops::abs(&gradient)?)?;
-        state[1].assign(&norm)?;
-        let left = 1.0 - step.power(self.beta_1, weight.dtype());
-        let divisor = ops::multiply(ops::add(norm, self.epsilon)?, left)?;
-        let scaled = ops::multiply(momentum, step.learning_rate)?;
-        update::subtract(weight, ops::divide(scaled, divisor)?, 1.0)
+        let adamax = op::Update::Adamax(op::Adamax {
+            learning_rate: step.learning_rate,
+            beta_1: self.beta_1,
+            beta_2: self.beta_2,
+            correction: 1.0 - step.power(self.beta_1, weight.dtype()),
+            epsilon: self.epsilon,
+        });
+        update::fused(adamax, weight, gradient, state)
     }
 }

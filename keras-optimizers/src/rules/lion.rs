@@ -1,4 +1,4 @@
-use keras_tensor::{Error, Result, Tensor, Variable, ops};
+use keras_tensor::{Error, Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
 use crate::rule::rounded;
@@ -70,10 +70,12 @@ impl UpdateRule for Lion {
         // Keras casts the betas before it subtracts them from 1.
         let beta_1 = rounded(self.beta_1, weight.dtype());
         let beta_2 = rounded(self.beta_2, weight.dtype());
-        let kept = ops::multiply(&state[0], beta_1)?;
-        let direction = ops::add(kept, ops::multiply(&gradient, 1.0 - beta_1)?)?;
-        update::subtract(weight, ops::sign(direction)?, step.learning_rate)?;
-        update::blend(&state[0], beta_2, &gradient).map(drop)
+        let lion = op::Update::Lion(op::Lion {
+            learning_rate: step.learning_rate,
+            beta_1,
+            beta_2,
+        });
+        update::fused(lion, weight, gradient, state)
     }
 
     fn check(&self) -> Result<()> {

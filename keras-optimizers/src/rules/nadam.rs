@@ -1,4 +1,4 @@
-use keras_tensor::{DType, Result, Tensor, Variable, ops};
+use keras_tensor::{DType, Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
 use crate::rule::rounded;
@@ -84,17 +84,16 @@ impl UpdateRule for Nadam {
         let (u, next_u) = (self.u(step, dtype), self.u(&next, dtype));
         let product = rounded(step.shared, dtype);
 
-        let momentum = update::approach(&state[0], &gradient, 1.0 - beta_1)?;
-        let squares = ops::square(&gradient)?;
-        let velocity = update::approach(&state[1], &squares, 1.0 - beta_2)?;
-        let ahead = ops::add(
-            ops::divide(ops::multiply(momentum, next_u)?, 1.0 - product * next_u)?,
-            ops::divide(ops::multiply(&gradient, 1.0 - u)?, 1.0 - product)?,
-        )?;
-        let velocity = ops::divide(velocity, 1.0 - step.power(self.beta_2, dtype))?;
-        let root = ops::add(ops::sqrt(velocity)?, self.epsilon)?;
-        let scaled = ops::multiply(ahead, step.learning_rate)?;
-        update::subtract(weight, ops::divide(scaled, root)?, 1.0)
+        let nadam = op::Update::Nadam(op::Nadam {
+            learning_rate: step.learning_rate,
+            beta_1,
+            beta_2,
+            momentum: [next_u, 1.0 - product * next_u],
+            gradient: [1.0 - u, 1.0 - product],
+            correction: 1.0 - step.power(self.beta_2, dtype),
+            epsilon: self.epsilon,
+        });
+        update::fused(nadam, weight, gradient, state)
     }
 
     /// The product of all momentum coefficients so far.

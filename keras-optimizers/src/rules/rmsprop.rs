@@ -1,4 +1,4 @@
-use keras_tensor::{Result, Tensor, Variable, ops};
+use keras_tensor::{Result, Tensor, Variable, op, ops};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
@@ -88,11 +88,18 @@ impl UpdateRule for RMSprop {
         gradient: Tensor,
         state: &[Variable],
     ) -> Result<()> {
-        let mut spread = update::blend(&state[0], self.rho, &ops::square(&gradient)?)?;
-        if self.centered {
-            let mean = update::blend(&state[state.len() - 1], self.rho, &gradient)?;
-            spread = ops::subtract(spread, ops::square(mean)?)?;
+        if !self.centered {
+            let rmsprop = op::Update::Rmsprop(op::Rmsprop {
+                learning_rate: step.learning_rate,
+                rho: self.rho,
+                momentum: self.momentum,
+                epsilon: self.epsilon,
+            });
+            return update::fused(rmsprop, weight, gradient, state);
         }
+        let spread = update::blend(&state[0], self.rho, &ops::square(&gradient)?)?;
+        let mean = update::blend(&state[state.len() - 1], self.rho, &gradient)?;
+        let spread = ops::subtract(spread, ops::square(mean)?)?;
         let root = ops::sqrt(ops::add(spread, self.epsilon)?)?;
         let mut increment = ops::divide(ops::multiply(&gradient, step.learning_rate)?, root)?;
         if self.momentum > 0.0 {

@@ -1,4 +1,4 @@
-use keras_tensor::{Error, Op, Result, Tensor, Variable, op};
+use keras_tensor::{Error, Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
@@ -67,12 +67,12 @@ impl UpdateRule for SGD {
         gradient: Tensor,
         state: &[Variable],
     ) -> Result<()> {
-        let op = Op::Sgd(op::Sgd {
+        let descent = op::Update::Sgd(op::Sgd {
             learning_rate: step.learning_rate,
             momentum: self.momentum,
             nesterov: self.nesterov,
         });
-        update::fused(op, weight, gradient, state)
+        update::fused(descent, weight, gradient, state)
     }
 
     fn check(&self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Many elements folded into one, in several lanes at once.
 
+use std::array;
+
 use super::elementwise::Number;
 
 const LANES: usize = 32;
@@ -20,15 +22,15 @@ pub(super) fn fold<T: Number, const N: usize>(
     if size < LANES {
         return (0..size).fold(start, |all, i| combine(all, f(x.map(|x| x[i]))));
     }
-    let x = x.map(|x| x[..size].as_chunks::<LANES>());
+    let parts = x.map(|x| x[..size].as_chunks::<LANES>());
     let (chunks, rest) = (size / LANES, size % LANES);
     let mut total = start;
     for first in (0..chunks).step_by(RUN / LANES) {
         let mut lanes = [start; LANES];
         for chunk in first..chunks.min(first + RUN / LANES) {
-            let x = x.map(|x| x.0[chunk]);
+            let x = parts.map(|p| &p.0[chunk]);
             for (i, lane) in lanes.iter_mut().enumerate() {
-                *lane = combine(*lane, f(x.map(|x| x[i])));
+                *lane = combine(*lane, f(array::from_fn(|k| x[k][i])));
             }
         }
         let mut width = LANES;
@@ -40,7 +42,7 @@ pub(super) fn fold<T: Number, const N: usize>(
         }
         total = combine(total, lanes[0]);
     }
-    (0..rest).fold(total, |all, i| combine(all, f(x.map(|x| x.1[i]))))
+    (0..rest).fold(total, |all, i| combine(all, f(parts.map(|p| p.1[i]))))
 }
 
 /// The sum of what `f` makes of the elements at the same place of slices of one length.

@@ -5,6 +5,7 @@
 //! among threads by shape alone, so results are the same bits at any number of threads.
 
 mod attention;
+mod columns;
 mod conv;
 mod elementary;
 mod elementwise;
@@ -183,6 +184,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::ArgReduce(_)
         | Op::CumSum(_)
         | Op::ArgSort(_)
+        | Op::Dropout(_)
         | Op::Softmax(_)
         | Op::SoftmaxCrossEntropy
         | Op::SoftmaxGrad(_)
@@ -199,8 +201,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::RecurrentGrad(_)
         | Op::Attention(_)
         | Op::AttentionGrad(_)
-        | Op::Sgd(_)
-        | Op::Adam(_)
+        | Op::Update(_)
         | Op::ScatterAdd(_) => true,
         Op::Fill(_)
         | Op::Arange(_)
@@ -269,8 +270,7 @@ enum Owned {
 /// Computes into the inputs' own memory where the op can and nobody else holds it.
 fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Result<Owned> {
     match op {
-        Op::Sgd(s) => Ok(Owned::Done(optimizer::sgd(s, inputs)?)),
-        Op::Adam(a) => Ok(Owned::Done(optimizer::adam(a, inputs)?)),
+        Op::Update(u) => Ok(Owned::Done(optimizer::update(u, inputs)?)),
         Op::Binary(_) | Op::Unary(_) | Op::ActivationGrad(_) | Op::Clip(_) | Op::ScaleShift(_)
             if inputs[0].is_unique()
                 && inputs[0].dtype() == specs[0].dtype
@@ -311,7 +311,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::NormalizeGrad(n) => return normalize::normalize_grad(n, inputs, &specs),
         _ => {}
     }
-    if let Op::Sgd(_) | Op::Adam(_) = op {
+    if let Op::Update(_) = op {
         let copies = inputs
             .iter()
             .map(|t| layout::copy(t))
@@ -346,6 +346,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::ArgReduce(a) => reduce::arg_reduce(a, x(), shape),
         Op::CumSum(c) => reduce::cumsum(c, x()),
         Op::ArgSort(a) => sort::argsort(a, x()),
+        Op::Dropout(rate) => random::dropout(*rate, x(), inputs[1]),
         Op::Softmax(axis) => softmax::softmax(x(), *axis),
         Op::SoftmaxCrossEntropy => softmax::cross_entropy(x(), inputs[1], shape),
         Op::SoftmaxGrad(axis) => softmax::softmax_grad(*axis, x(), inputs[1]),
@@ -364,8 +365,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         | Op::AttentionGrad(_)
         | Op::Normalize(_)
         | Op::NormalizeGrad(_)
-        | Op::Sgd(_)
-        | Op::Adam(_)
+        | Op::Update(_)
         | Op::Custom(_) => {
             unreachable!("handled above")
         }
@@ -399,4 +399,12 @@ impl Lanes {
 /// The memory of a buffer as a slice of `size` elements.
 fn elements<T: crate::Element>(memory: &mut Buffer, size: usize) -> &mut [T] {
     &mut memory.as_mut_slice::<T>()[..size]
+}
+
+/// Runs `work` with recycled memory of `size` elements, which holds anything before.
+fn with_space<T: crate::Element>(
+    size: usize,
+    work: impl FnOnce(&mut [T]) -> Result<()>,
+) -> Result<()> {
+    Tensor::try_build(T::DTYPE, [size].into(), work).map(drop)
 }

@@ -1,16 +1,17 @@
 //! Steps of optimizers, one pass over a weight and its state, in place.
 
-use num_traits::Float;
 use smallvec::SmallVec;
+use std::array;
+use std::sync::Arc;
 
+use super::elementwise::Number;
 use super::shares::{Divide, divided};
 use super::simd::Loop;
 use super::{layout, with_float};
 use crate::buffer::Buffer;
 use crate::dtype::Element;
-use crate::op::{Adam, Outputs, Sgd};
+use crate::op::{Outputs, Update};
 use crate::{DType, Result, Shape, Tensor};
-use std::sync::Arc;
 
 /// A tensor taken apart so that it can be written, and put together again.
 struct Writable {
@@ -43,23 +44,36 @@ impl Writable {
     }
 }
 
-struct Plain<'a, T> {
+/// Weights, gradients and `S` numbers that are kept of each weight: `f` makes the next weight and state.
+struct Steps<'a, T, F, const S: usize> {
     w: &'a mut [T],
     g: &'a [T],
-    rate: T,
+    state: [&'a mut [T]; S],
+    f: F,
 }
 
-impl<T: Float> Loop for Plain<'_, T> {
+impl<T: Copy, F: Fn(T, T, [T; S]) -> (T, [T; S]), const S: usize> Loop for Steps<'_, T, F, S> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for (w, &g) in self.w.iter_mut().zip(self.g) {
-            *w = *w - self.rate * g;
+        let size = self.w.len();
+        let (w, g) = (self.w, &self.g[..size]);
+        let state = self.state.map(|s| &mut s[..size]);
+        for i in 0..size {
+            let (next, kept) = (self.f)(w[i], g[i], array::from_fn(|k| state[k][i]));
+            w[i] = next;
+            for k in 0..S {
+                state[k][i] = kept[k];
+            }
         }
     }
 }
 
-impl<T: Float + Send + Sync> Divide for Plain<'_, T> {
+impl<T, F, const S: usize> Divide for Steps<'_, T, F, S>
+where
+    T: Copy + Send + Sync,
+    F: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send,
+{
     fn len(&self) -> usize {
         self.w.len()
     }
@@ -67,135 +81,128 @@ impl<T: Float + Send + Sync> Divide for Plain<'_, T> {
     fn split_at(self, middle: usize) -> (Self, Self) {
         let (w, w_) = self.w.split_at_mut(middle);
         let (g, g_) = self.g.split_at(middle);
-        let rate = self.rate;
-        (Plain { w, g, rate }, Plain { w: w_, g: g_, rate })
+        let mut rest: [&mut [T]; S] = array::from_fn(|_| Default::default());
+        let mut rests = rest.iter_mut();
+        let state = self.state.map(|s| {
+            let (s, s_) = s.split_at_mut(middle);
+            *rests.next().expect("there are as many") = s_;
+            s
+        });
+        let f = self.f;
+        let right = Steps {
+            w: w_,
+            g: g_,
+            state: rest,
+            f,
+        };
+        (Steps { w, g, state, f }, right)
     }
 }
 
-struct Momentum<'a, T> {
-    w: &'a mut [T],
-    g: &'a [T],
-    v: &'a mut [T],
-    rate: T,
-    momentum: T,
-    nesterov: bool,
-}
-
-impl<T: Float> Loop for Momentum<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        for ((w, &g), v) in self.w.iter_mut().zip(self.g).zip(self.v) {
-            let step = self.rate * g;
-            *v = self.momentum * *v - step;
-            *w = if self.nesterov {
-                *w + self.momentum * *v - step
-            } else {
-                *w + *v
-            };
-        }
-    }
-}
-
-impl<T: Float + Send + Sync> Divide for Momentum<'_, T> {
-    fn len(&self) -> usize {
-        self.w.len()
-    }
-
-    fn split_at(self, middle: usize) -> (Self, Self) {
-        let (w, w_) = self.w.split_at_mut(middle);
-        let (g, g_) = self.g.split_at(middle);
-        let (v, v_) = self.v.split_at_mut(middle);
-        let left = Momentum { w, g, v, ..self };
-        let (w, g, v) = (w_, g_, v_);
-        (left, Momentum { w, g, v, ..self })
-    }
-}
-
-/// `v = momentum * v - lr * g; w += v`, or with nesterov `w += momentum * v - lr * g`.
-pub(super) fn sgd(s: &Sgd, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
+fn stepped<T: Element + Send + Sync, const S: usize>(
+    inputs: SmallVec<[Tensor; 4]>,
+    f: impl Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send,
+) -> Result<Outputs> {
     let mut inputs = inputs.into_iter();
     let mut next = || inputs.next().expect("the door has counted the inputs");
     let (w, g) = (next(), next());
-    let mut w = Writable::new(w)?;
-    if s.momentum == 0.0 {
-        with_float!(w.dtype, T => divided(Plain {
-            w: w.elements::<T>(),
-            g: g.raw::<T>(),
-            rate: s.learning_rate as T,
-        }));
-        return Ok(smallvec::smallvec![w.finish()]);
-    }
-    let mut v = Writable::new(next())?;
-    with_float!(w.dtype, T => divided(Momentum {
-        w: w.elements::<T>(),
+    let written = std::iter::once(w).chain(inputs).map(Writable::new);
+    let mut written: SmallVec<[Writable; 3]> = written.collect::<Result<_>>()?;
+    let mut slices = written.iter_mut().map(Writable::elements::<T>);
+    let mut slice = || slices.next().expect("the door has counted the inputs");
+    divided(Steps {
+        w: slice(),
         g: g.raw::<T>(),
-        v: v.elements::<T>(),
-        rate: s.learning_rate as T,
-        momentum: s.momentum as T,
-        nesterov: s.nesterov,
-    }));
-    Ok(SmallVec::from_iter([w.finish(), v.finish()]))
+        state: array::from_fn(|_| slice()),
+        f,
+    });
+    Ok(written.into_iter().map(Writable::finish).collect())
 }
 
-struct AdamStep<'a, T> {
-    w: &'a mut [T],
-    g: &'a [T],
-    m: &'a mut [T],
-    v: &'a mut [T],
-    alpha: T,
-    new_m: T,
-    new_v: T,
-    epsilon: T,
-}
-
-impl<T: Float> Loop for AdamStep<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let (new_m, new_v) = (self.new_m, self.new_v);
-        for (((w, &g), m), v) in self.w.iter_mut().zip(self.g).zip(self.m).zip(self.v) {
-            *m = *m + (g - *m) * new_m;
-            *v = *v + (g * g - *v) * new_v;
-            *w = *w - *m * self.alpha / (v.sqrt() + self.epsilon);
+/// A weight and its state after a step.
+pub(super) fn update(u: &Update, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
+    with_float!(inputs[0].dtype(), T => {
+        let toward = |average: T, value: T, share: T| average + (value - average) * share;
+        match *u {
+            Update::Sgd(s) => {
+                let (rate, momentum) = (s.learning_rate as T, s.momentum as T);
+                if s.momentum == 0.0 {
+                    return stepped(inputs, move |w: T, g, []| (w - rate * g, []));
+                }
+                stepped(inputs, move |w: T, g, [v]| {
+                    let step = rate * g;
+                    let v = momentum * v - step;
+                    let next = match s.nesterov {
+                        true => w + momentum * v - step,
+                        false => w + v,
+                    };
+                    (next, [v])
+                })
+            }
+            Update::Adam(a) => {
+                // Subtracted in f64, as Keras does: in f32, 1 - 0.999 is off by 1e-5 of itself.
+                let (new_m, new_v) = ((1.0 - a.beta_1) as T, (1.0 - a.beta_2) as T);
+                let (alpha, epsilon) = (a.alpha as T, a.epsilon as T);
+                stepped(inputs, move |w: T, g, [m, v]| {
+                    let (m, v) = (toward(m, g, new_m), toward(v, g * g, new_v));
+                    (w - m * alpha / (v.sqrt() + epsilon), [m, v])
+                })
+            }
+            Update::Nadam(n) => {
+                let (new_m, new_v) = ((1.0 - n.beta_1) as T, (1.0 - n.beta_2) as T);
+                let [times_m, over_m] = n.momentum.map(|v| v as T);
+                let [times_g, over_g] = n.gradient.map(|v| v as T);
+                let (rate, epsilon) = (n.learning_rate as T, n.epsilon as T);
+                let correction = n.correction as T;
+                stepped(inputs, move |w: T, g, [m, v]| {
+                    let (m, v) = (toward(m, g, new_m), toward(v, g * g, new_v));
+                    let ahead = m * times_m / over_m + g * times_g / over_g;
+                    (w - ahead * rate / ((v / correction).sqrt() + epsilon), [m, v])
+                })
+            }
+            Update::Adamax(a) => {
+                let (new_m, beta_2) = ((1.0 - a.beta_1) as T, a.beta_2 as T);
+                let (rate, epsilon) = (a.learning_rate as T, a.epsilon as T);
+                let correction = a.correction as T;
+                stepped(inputs, move |w: T, g, [m, u]| {
+                    let m = toward(m, g, new_m);
+                    let u = Number::max(beta_2 * u, Number::abs(g));
+                    (w - m * rate / ((u + epsilon) * correction), [m, u])
+                })
+            }
+            Update::Rmsprop(r) => {
+                let (rho, new, epsilon) = (r.rho as T, (1.0 - r.rho) as T, r.epsilon as T);
+                let (rate, momentum) = (r.learning_rate as T, r.momentum as T);
+                let spread = move |v: T, g: T| rho * v + g * g * new;
+                let step = move |v: T, g: T| g * rate / (v + epsilon).sqrt();
+                if r.momentum > 0.0 {
+                    return stepped(inputs, move |w: T, g, [v, m]| {
+                        let v = spread(v, g);
+                        let m = momentum * m + step(v, g);
+                        (w - m, [v, m])
+                    });
+                }
+                stepped(inputs, move |w: T, g, [v]| {
+                    let v = spread(v, g);
+                    (w - step(v, g), [v])
+                })
+            }
+            Update::Adagrad(a) => {
+                let (rate, epsilon) = (a.learning_rate as T, a.epsilon as T);
+                stepped(inputs, move |w: T, g, [sum]| {
+                    let sum = sum + g * g;
+                    (w - g * rate / (sum + epsilon).sqrt(), [sum])
+                })
+            }
+            Update::Lion(l) => {
+                let (beta_1, rest_1) = (l.beta_1 as T, (1.0 - l.beta_1) as T);
+                let (beta_2, rest_2) = (l.beta_2 as T, (1.0 - l.beta_2) as T);
+                let rate = l.learning_rate as T;
+                stepped(inputs, move |w: T, g, [m]| {
+                    let direction = m * beta_1 + g * rest_1;
+                    (w - rate * Number::sign(direction), [beta_2 * m + g * rest_2])
+                })
+            }
         }
-    }
-}
-
-impl<T: Float + Send + Sync> Divide for AdamStep<'_, T> {
-    fn len(&self) -> usize {
-        self.w.len()
-    }
-
-    fn split_at(self, middle: usize) -> (Self, Self) {
-        let (w, w_) = self.w.split_at_mut(middle);
-        let (g, g_) = self.g.split_at(middle);
-        let (m, m_) = self.m.split_at_mut(middle);
-        let (v, v_) = self.v.split_at_mut(middle);
-        let left = AdamStep { w, g, m, v, ..self };
-        let (w, g, m, v) = (w_, g_, m_, v_);
-        (left, AdamStep { w, g, m, v, ..self })
-    }
-}
-
-/// Keras's Adam: epsilon outside of the bias correction, which is in `alpha`.
-pub(super) fn adam(a: &Adam, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
-    let mut inputs = inputs.into_iter();
-    let mut next = || inputs.next().expect("the door has counted the inputs");
-    let (w, g) = (next(), next());
-    let mut w = Writable::new(w)?;
-    let mut m = Writable::new(next())?;
-    let mut v = Writable::new(next())?;
-    with_float!(w.dtype, T => divided(AdamStep {
-        w: w.elements::<T>(),
-        g: g.raw::<T>(),
-        m: m.elements::<T>(),
-        v: v.elements::<T>(),
-        alpha: a.alpha as T,
-        // Subtracted in f64, as Keras does: in f32, 1 - 0.999 is off by 1e-5 of itself.
-        new_m: (1.0 - a.beta_1) as T,
-        new_v: (1.0 - a.beta_2) as T,
-        epsilon: a.epsilon as T,
-    }));
-    Ok(SmallVec::from_iter([w.finish(), m.finish(), v.finish()]))
+    })
 }

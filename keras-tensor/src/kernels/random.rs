@@ -4,7 +4,9 @@ use crate::op::{Distribution, Random};
 use crate::random::Philox;
 use crate::{DType, Result, Tensor};
 
-use super::layout;
+use super::shares::{SHARE, for_shares};
+use super::simd::{Loop, vectorized};
+use super::{layout, with_float};
 
 /// Draws as TensorFlow does: in float32 (float64 for a float64 result), then cast.
 pub(super) fn draw(r: &Random, seed: &Tensor) -> Result<Tensor> {
@@ -24,8 +26,15 @@ pub(super) fn draw(r: &Random, seed: &Tensor) -> Result<Tensor> {
         Distribution::Uniform { low, high } => {
             let (low, width) = (low as f32, high as f32 - low as f32);
             Tensor::build(DType::F32, shape, |out: &mut [f32]| {
-                stream.uniform(out);
-                out.iter_mut().for_each(|v| *v = *v * width + low);
+                for_shares(out, SHARE, &|start, out| {
+                    let stream = stream.clone();
+                    vectorized(Uniform {
+                        stream,
+                        start,
+                        out,
+                        f: |v, _| v * width + low,
+                    });
+                });
             })?
         }
         Distribution::Normal { mean, stddev } => {
@@ -46,6 +55,68 @@ pub(super) fn draw(r: &Random, seed: &Tensor) -> Result<Tensor> {
     } else {
         layout::cast(&values, r.dtype)
     }
+}
+
+/// What `f` makes of values even in `[0, 1)` and of what was in a share of an output that begins at `start`.
+struct Uniform<'a, T, F> {
+    stream: Philox,
+    start: usize,
+    out: &'a mut [T],
+    f: F,
+}
+
+/// Values that are drawn at once; a multiple of those of a step of the stream.
+const DRAWN: usize = 256;
+
+impl<F: Fn(f32, f32) -> f32> Loop for Uniform<'_, f32, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(mut self) {
+        self.stream.skip(self.start as u64 / 4);
+        let mut drawn = [0.0; DRAWN];
+        for out in self.out.chunks_mut(DRAWN) {
+            self.stream.uniform(&mut drawn[..out.len()]);
+            for (o, &v) in out.iter_mut().zip(&drawn) {
+                *o = (self.f)(v, *o);
+            }
+        }
+    }
+}
+
+impl<F: Fn(f64, f64) -> f64> Loop for Uniform<'_, f64, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(mut self) {
+        self.stream.skip(self.start as u64 / 2);
+        let mut drawn = [0.0; DRAWN];
+        for out in self.out.chunks_mut(DRAWN) {
+            self.stream.uniform_f64(&mut drawn[..out.len()]);
+            for (o, &v) in out.iter_mut().zip(&drawn) {
+                *o = (self.f)(v, *o);
+            }
+        }
+    }
+}
+
+/// `x` with elements set to 0 where a value even in `[0, 1)` is below `rate`, and scaled elsewhere.
+pub(super) fn dropout(rate: f64, x: &Tensor, seed: &Tensor) -> Result<Tensor> {
+    let seed = seed.raw::<u32>();
+    let stream = Philox::from_seed(seed[0] as u64, seed[1] as u64);
+    with_float!(x.dtype(), T => {
+        let (rate, scale, x_) = (rate as T, (1.0 / (1.0 - rate)) as T, x.raw::<T>());
+        Tensor::build(x.dtype(), x.shape().clone(), |out: &mut [T]| {
+            for_shares(out, SHARE, &|start, out| {
+                out.copy_from_slice(&x_[start..start + out.len()]);
+                let stream = stream.clone();
+                vectorized(Uniform {
+                    stream,
+                    start,
+                    out,
+                    f: |drawn, x| if drawn >= rate { x * scale } else { 0.0 },
+                });
+            });
+        })
+    })
 }
 
 fn scale(out: &mut [f32], mean: f64, stddev: f64) {

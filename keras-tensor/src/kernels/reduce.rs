@@ -1,11 +1,11 @@
 //! Folding axes. Sums are formed in an order that the shape alone decides.
 
 use smallvec::SmallVec;
-use std::ops::Range;
 
+use super::columns::{Sum, gathered};
 use super::elementwise::Number;
 use super::fold::{fold, sum_of};
-use super::shares::{SHARE, for_shares};
+use super::shares::{SHARE, try_for_shares};
 use super::simd::{Loop, vectorized};
 use super::threads;
 use super::{Lanes, layout, with_number};
@@ -15,10 +15,8 @@ use crate::{DType, Result, Shape, Tensor};
 
 /// Elements that one run of a sum adds before runs are added in pairs.
 const RUN: usize = 256;
-/// Columns that are summed side by side.
-pub(super) const COLUMNS: usize = 64;
-/// Rows that one run of such sums adds before runs are added in pairs.
-pub(super) const ROWS: usize = 32;
+/// Rows that are added one after the other, without runs that are added in pairs.
+const ROWS: usize = 32;
 
 struct SumSlice<'a, T>(&'a [T]);
 
@@ -41,7 +39,7 @@ pub(super) fn sum<T: Number>(x: &[T]) -> T {
 }
 
 /// The results of two halves of work on `size` elements, of two threads where it is large.
-pub(super) fn both<R: Send>(
+fn both<R: Send>(
     size: usize,
     a: impl FnOnce() -> R + Send,
     b: impl FnOnce() -> R + Send,
@@ -50,44 +48,6 @@ pub(super) fn both<R: Send>(
         true => threads::join(a, b),
         false => (a(), b()),
     }
-}
-
-/// Columns of rows `[rows, n]`, added row by row.
-struct SumColumns<'a, T> {
-    x: &'a [T],
-    row: usize,
-    columns: Range<usize>,
-}
-
-impl<T: Number> Loop for SumColumns<'_, T> {
-    type Output = [T; COLUMNS];
-    #[inline(always)]
-    fn run(self) -> [T; COLUMNS] {
-        let mut sums = [T::ZERO; COLUMNS];
-        let sums_ = &mut sums[..self.columns.len()];
-        for row in self.x.chunks_exact(self.row) {
-            for (s, &v) in sums_.iter_mut().zip(&row[self.columns.clone()]) {
-                *s = s.add(v);
-            }
-        }
-        sums
-    }
-}
-
-/// [`sum`] of some columns of rows of `row` elements.
-fn sum_columns<T: Number>(x: &[T], row: usize, columns: Range<usize>) -> [T; COLUMNS] {
-    let rows = x.len() / row;
-    if rows <= ROWS {
-        return vectorized(SumColumns { x, row, columns });
-    }
-    let (above, below) = x.split_at((rows / 2).next_multiple_of(ROWS) * row);
-    let (mut sums, others) = both(
-        rows * columns.len(),
-        || sum_columns(above, row, columns.clone()),
-        || sum_columns(below, row, columns.clone()),
-    );
-    sums.iter_mut().zip(others).for_each(|(s, o)| *s = s.add(o));
-    sums
 }
 
 /// Folds all elements.
@@ -131,9 +91,10 @@ fn fold_axis<T: Number>(
     lanes: &Lanes,
     start: T,
     f: impl Fn(T, T) -> T + Copy + Sync,
-) {
+) -> Result<()> {
     if lanes.axis * lanes.inner == 0 {
-        return out.fill(start);
+        out.fill(start);
+        return Ok(());
     }
     for_blocks(x, out, lanes, |x, out| {
         out.fill(start);
@@ -141,7 +102,8 @@ fn fold_axis<T: Number>(
             [o] => *o = vectorized(FoldSlice { x, start, f }),
             _ => vectorized(FoldRows { x, out, f }),
         }
-    });
+        Ok(())
+    })
 }
 
 /// Calls `work` with each block `[n, inner]` of the input and its part `[inner]` of the output.
@@ -149,61 +111,43 @@ fn for_blocks<T: Number>(
     x: &[T],
     out: &mut [T],
     lanes: &Lanes,
-    work: impl Fn(&[T], &mut [T]) + Sync,
-) {
+    work: impl Fn(&[T], &mut [T]) -> Result<()> + Sync,
+) -> Result<()> {
     let block = lanes.axis * lanes.inner;
     let blocks = (SHARE / block).max(1);
-    for_shares(out, blocks * lanes.inner, &|start, out| {
+    try_for_shares(out, blocks * lanes.inner, &|start, out| {
         let x = &x[start * lanes.axis..];
         let parts = out.chunks_exact_mut(lanes.inner);
         parts
             .zip(x.chunks_exact(block))
-            .for_each(|(out, x)| work(x, out));
-    });
+            .try_for_each(|(out, x)| work(x, out))
+    })
 }
 
-/// The sums of the columns of rows `[rows, n]`.
-pub(super) fn sum_rows<T: Number>(x: &[T], out: &mut [T]) {
-    let row = out.len();
-    let times = COLUMNS / row;
-    if times < 2 {
-        let share = match x.len() > 2 * SHARE {
-            true => COLUMNS,
-            false => row,
-        };
-        return for_shares(out, share, &|start, out| {
-            for (i, out) in out.chunks_mut(COLUMNS).enumerate() {
-                let first = start + i * COLUMNS;
-                let sums = sum_columns(x, row, first..first + out.len());
-                out.copy_from_slice(&sums[..out.len()]);
-            }
-        });
-    }
-    // Several short rows are one long one.
-    let long = times * row;
-    let (whole, rest) = x.split_at(x.len() / long * long);
-    let sums = match whole {
-        [] => [T::ZERO; COLUMNS],
-        _ => sum_columns(whole, long, 0..long),
-    };
-    out.fill(T::ZERO);
-    let rows = sums[..long].chunks_exact(row).chain(rest.chunks_exact(row));
-    for row in rows {
-        out.iter_mut().zip(row).for_each(|(o, &v)| *o = o.add(v));
-    }
-}
-
-fn sum_axis<T: Number>(x: &[T], out: &mut [T], lanes: &Lanes) {
+fn sum_axis<T: Number>(x: &[T], out: &mut [T], lanes: &Lanes) -> Result<()> {
     match (lanes.axis * lanes.inner, lanes.inner) {
         (0, _) => out.fill(T::ZERO),
-        (_, 1) => for_blocks(x, out, lanes, |x, out| out[0] = sum(x)),
-        _ if lanes.axis <= ROWS => fold_axis(x, out, lanes, T::ZERO, T::add),
-        _ => for_blocks(x, out, lanes, sum_rows),
+        (_, 1) => {
+            return for_blocks(x, out, lanes, |x, out| {
+                out[0] = sum(x);
+                Ok(())
+            });
+        }
+        _ if lanes.axis <= ROWS => return fold_axis(x, out, lanes, T::ZERO, T::add),
+        _ => {
+            let rows = Lanes {
+                outer: lanes.axis,
+                axis: lanes.inner,
+                inner: 1,
+            };
+            return for_blocks(x, out, lanes, |x, out| gathered(Sum(x), &rows, out));
+        }
     }
+    Ok(())
 }
 
 /// The input with the folded axes side by side, and how to see it as `[outer, axis, inner]`.
-fn gathered(x: &Tensor, axes: &[usize]) -> Result<(Tensor, Lanes)> {
+fn side_by_side(x: &Tensor, axes: &[usize]) -> Result<(Tensor, Lanes)> {
     let contiguous = axes.windows(2).all(|w| w[1] == w[0] + 1);
     let count = axes.iter().map(|&a| x.shape()[a]).product();
     if axes.is_empty() {
@@ -237,7 +181,7 @@ fn gathered(x: &Tensor, axes: &[usize]) -> Result<(Tensor, Lanes)> {
 }
 
 pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
-    let (x, lanes) = gathered(x, &r.axes)?;
+    let (x, lanes) = side_by_side(x, &r.axes)?;
     let dtype = x.dtype();
     if dtype == DType::Bool {
         let x = x.raw::<u8>();
@@ -246,18 +190,20 @@ pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
             Fold::Any | Fold::Max => (0, |a, b| (a != 0 || b != 0) as u8),
             Fold::Sum | Fold::Mean | Fold::Prod => unreachable!("the door refuses sums of bools"),
         };
-        return Tensor::build(dtype, shape, |out| fold_axis(x, out, &lanes, start, f));
+        return Tensor::try_build(dtype, shape, |out| fold_axis(x, out, &lanes, start, f));
     }
     with_number!(dtype, T => {
         let values = x.raw::<T>();
-        Tensor::build(dtype, shape, |out: &mut [T]| match r.fold {
-            Fold::Sum => sum_axis(values, out, &lanes),
+        let sums = |out: &mut [T]| sum_axis(values, out, &lanes);
+        Tensor::try_build(dtype, shape, |out: &mut [T]| match r.fold {
+            Fold::Sum => sums(out),
             Fold::Mean => {
-                sum_axis(values, out, &lanes);
+                sums(out)?;
                 let count = T::from_f64(lanes.axis as f64);
                 for o in out.iter_mut() {
                     *o = Number::div(*o, count);
                 }
+                Ok(())
             }
             Fold::Max => fold_axis(values, out, &lanes, T::LOWEST, <T as Number>::max),
             Fold::Min => fold_axis(values, out, &lanes, T::HIGHEST, <T as Number>::min),

@@ -1,6 +1,6 @@
 //! What an op costs, as its shapes tell.
 
-use super::{Conv, ConvPart, Fused, Normalize, Op, Over, Pool, PoolPart, Recurrent};
+use super::{Conv, ConvPart, Fused, Normalize, Op, Over, Pool, PoolPart, Recurrent, Update};
 use crate::Tensor;
 
 /// What an op computes and moves.
@@ -82,7 +82,8 @@ impl Op {
             Op::Normalize(n) => normalize(n, x),
             // Two sums, one of products; then the gradient of each element.
             Op::NormalizeGrad(_) => 10 * x,
-            Op::ScaleShift(_) => 2 * x,
+            // A comparison and a product.
+            Op::Dropout(_) | Op::ScaleShift(_) => 2 * x,
             Op::MatMul(m) => {
                 let shape = inputs[0].shape();
                 let depth = shape[shape.rank() - if m.transpose_a { 2 } else { 1 }];
@@ -108,11 +109,7 @@ impl Op {
             Op::Attention(_) => attention(inputs, outputs[0], 2),
             // Scores once more, and two products for each of the forward ones.
             Op::AttentionGrad(_) => attention(inputs, inputs[inputs.len() - 1], 5),
-            Op::Sgd(s) if s.momentum == 0.0 => 2 * x,
-            Op::Sgd(s) if s.nesterov => 6 * x,
-            Op::Sgd(_) => 4 * x,
-            // The momentum 3, the velocity 4, the step 5.
-            Op::Adam(_) => 12 * x,
+            Op::Update(u) => update(u) * x,
         }
     }
 
@@ -164,8 +161,8 @@ impl Op {
             | Op::RecurrentGrad(_)
             | Op::Attention(_)
             | Op::AttentionGrad(_)
-            | Op::Sgd(_)
-            | Op::Adam(_) => sum(inputs) + sum(outputs),
+            | Op::Dropout(_)
+            | Op::Update(_) => sum(inputs) + sum(outputs),
         }
     }
 }
@@ -211,6 +208,27 @@ fn pool(p: &Pool, inputs: &[&Tensor], outputs: &[&Tensor]) -> usize {
         PoolPart::Share => inputs[0].size(),
     };
     places * p.window.iter().product::<usize>()
+}
+
+/// Operations on a weight and its state.
+fn update(u: &Update) -> usize {
+    match u {
+        Update::Sgd(s) if s.momentum == 0.0 => 2,
+        Update::Sgd(s) if s.nesterov => 6,
+        Update::Sgd(_) => 4,
+        // The momentum 3, the velocity 4, the step 5.
+        Update::Adam(_) => 12,
+        // The same with the correction of the velocity and a step of 4 more.
+        Update::Nadam(_) => 17,
+        // The momentum 3, the norm 3, the step 5.
+        Update::Adamax(_) => 11,
+        // The mean of squares 4, the step 5.
+        Update::Rmsprop(r) if r.momentum > 0.0 => 11,
+        Update::Rmsprop(_) => 9,
+        Update::Adagrad(_) => 7,
+        // The direction 3, the step 3, the momentum 3.
+        Update::Lion(_) => 9,
+    }
 }
 
 /// Mean 1, variance 3, and the normalized element 4; without a mean 2 and 3.
@@ -319,14 +337,20 @@ mod tests {
             momentum: 0.0,
             nesterov: false,
         };
-        assert_eq!(flops(Op::Sgd(sgd), &[&[10], &[10]]), 20);
+        assert_eq!(flops(Op::Update(Update::Sgd(sgd)), &[&[10], &[10]]), 20);
         let adam = Adam {
             alpha: 0.1,
             beta_1: 0.9,
             beta_2: 0.99,
             epsilon: 1e-7,
         };
-        assert_eq!(flops(Op::Adam(adam), &[&[10], &[10], &[10], &[10]]), 120);
+        assert_eq!(
+            flops(
+                Op::Update(Update::Adam(adam)),
+                &[&[10], &[10], &[10], &[10]]
+            ),
+            120
+        );
     }
 
     #[test]

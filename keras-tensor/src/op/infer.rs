@@ -48,20 +48,7 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
         }
         Op::Random(r) => {
             count(1)?;
-            if inputs[0].dtype() != DType::U32 {
-                return Err(Error::dtype(
-                    "random",
-                    inputs[0].dtype(),
-                    "a seed of dtype uint32",
-                ));
-            }
-            if inputs[0].shape() != &[2] {
-                return Err(Error::shape(
-                    "random",
-                    &[inputs[0].shape()],
-                    "a seed of shape (2,)",
-                ));
-            }
+            is_seed("random", inputs[0])?;
             if let Distribution::Integers { low, high } = r.distribution
                 && low >= high
             {
@@ -331,6 +318,16 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             has_axis(op.name(), inputs[0], a.axis)?;
             spec(DType::I32, inputs[0].shape().clone())
         }
+        Op::Dropout(rate) => {
+            count(2)?;
+            is_seed(op.name(), inputs[1])?;
+            float(op.name(), inputs[0])?;
+            if !(0.0..1.0).contains(rate) {
+                let wanted = "a share from 0 to below 1";
+                return Err(Error::argument("dropout.rate", rate, wanted));
+            }
+            spec(inputs[0].dtype(), inputs[0].shape().clone())
+        }
         Op::Softmax(axis) => {
             count(1)?;
             has_axis(op.name(), inputs[0], *axis)?;
@@ -443,12 +440,8 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             shape[last] = kernel[1];
             spec(inputs[0].dtype(), shape)
         }
-        Op::Sgd(s) => {
-            count(if s.momentum == 0.0 { 2 } else { 3 })?;
-            update(op.name(), inputs, 1)?
-        }
-        Op::Adam(_) => {
-            count(4)?;
+        Op::Update(u) => {
+            count(2 + u.states())?;
             update(op.name(), inputs, 1)?
         }
         Op::Recurrent(r) => {
@@ -520,6 +513,16 @@ fn transposed(a: usize, b: usize, swap: bool) -> (usize, usize) {
 fn integers(op: &str, t: &Tensor) -> Result<()> {
     if t.dtype().is_float() || t.dtype() == DType::Bool {
         return Err(Error::dtype(op, t.dtype(), "integers; cast it first"));
+    }
+    Ok(())
+}
+
+fn is_seed(op: &str, t: &Tensor) -> Result<()> {
+    if t.dtype() != DType::U32 {
+        return Err(Error::dtype(op, t.dtype(), "a seed of dtype uint32"));
+    }
+    if t.shape() != &[2] {
+        return Err(Error::shape(op, &[t.shape()], "a seed of shape (2,)"));
     }
     Ok(())
 }

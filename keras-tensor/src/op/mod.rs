@@ -10,6 +10,7 @@ mod infer;
 mod normalize;
 mod pool;
 mod recurrent;
+mod update;
 
 pub use attention::Attention;
 pub use conv::{Conv, ConvFused, ConvFusedInputs, ConvPart, Spatial};
@@ -20,6 +21,7 @@ pub use pool::{Pool, PoolPart};
 pub use recurrent::{
     Recurrent, RecurrentCell, RecurrentGrad, RecurrentGradInputs, RecurrentInputs,
 };
+pub use update::{Adagrad, Adam, Adamax, Lion, Nadam, Rmsprop, Sgd, Update};
 
 use smallvec::SmallVec;
 use std::fmt;
@@ -82,6 +84,9 @@ pub enum Op {
     CumSum(CumSum),
     /// Places that would sort an axis, as int32; equal elements keep their order.
     ArgSort(ArgSort),
+    /// Elements of the first input, of which this share is set to 0 and the others are scaled by `1 / (1 - share)`; the second
+    /// is a seed as of `Random`.
+    Dropout(f64),
     /// `exp(x) / sum(exp(x))` along an axis.
     Softmax(usize),
     /// Cross-entropy of logits `[.., classes]` with probabilities of the same shape, over the last axis.
@@ -116,10 +121,8 @@ pub enum Op {
     Attention(Attention),
     /// The derivative of `Attention`.
     AttentionGrad(Attention),
-    /// A step of gradient descent in place.
-    Sgd(Sgd),
-    /// A step of Adam in place.
-    Adam(Adam),
+    /// A step of an optimizer in place.
+    Update(Update),
     /// An op that the user wrote.
     Custom(Arc<dyn CustomOp>),
 }
@@ -375,30 +378,6 @@ pub struct MatMul {
     pub transpose_b: bool,
 }
 
-/// Attributes of [`Op::Sgd`]; inputs are the weight, its gradient, and the velocity if `momentum` is not 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sgd {
-    /// The learning rate.
-    pub learning_rate: f64,
-    /// How much of the velocity stays.
-    pub momentum: f64,
-    /// Look ahead along the velocity.
-    pub nesterov: bool,
-}
-
-/// Attributes of [`Op::Adam`]; inputs are the weight, its gradient, the momentum and the velocity.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adam {
-    /// The learning rate with both bias corrections in it: `lr * sqrt(1 - beta_2^t) / (1 - beta_1^t)`.
-    pub alpha: f64,
-    /// How much of the momentum stays.
-    pub beta_1: f64,
-    /// How much of the velocity stays.
-    pub beta_2: f64,
-    /// Added to the root of the velocity.
-    pub epsilon: f64,
-}
-
 /// An op of the user's own, with its own gradient.
 ///
 /// It must be a pure function of its inputs and its own fields.
@@ -447,6 +426,7 @@ impl Op {
             Op::ArgReduce(_) => "argmin",
             Op::CumSum(_) => "cumsum",
             Op::ArgSort(_) => "argsort",
+            Op::Dropout(_) => "dropout",
             Op::Softmax(_) => "softmax",
             Op::SoftmaxCrossEntropy => "softmax_cross_entropy",
             Op::SoftmaxGrad(_) => "softmax_gradient",
@@ -463,8 +443,7 @@ impl Op {
             Op::RecurrentGrad(_) => "recurrent_gradient",
             Op::Attention(_) => "attention",
             Op::AttentionGrad(_) => "attention_gradient",
-            Op::Sgd(_) => "sgd",
-            Op::Adam(_) => "adam",
+            Op::Update(u) => u.name(),
             Op::Custom(op) => op.name(),
         }
     }

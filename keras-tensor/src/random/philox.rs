@@ -8,6 +8,9 @@ pub struct Philox {
     counter: [u32; 4],
 }
 
+/// Steps that are computed side by side.
+const LANES: usize = 16;
+
 /// Counter steps that TensorFlow keeps apart for each group of four values of a distribution that rejects some.
 const STEPS_PER_GROUP: u64 = 256;
 
@@ -37,16 +40,15 @@ impl Philox {
                 (p0 >> 32) as u32 ^ x[3] ^ k[1],
                 p0 as u32,
             ];
-            k = [
-                k[0].wrapping_add(0x9E37_79B9),
-                k[1].wrapping_add(0xBB67_AE85),
-            ];
+            k = next_key(k);
         }
         self.skip(1);
         x
     }
 
-    fn skip(&mut self, steps: u64) {
+    /// Leaves out so many steps, of four words each.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, steps: u64) {
         let low = (self.counter[1] as u64) << 32 | self.counter[0] as u64;
         let (low, carry) = low.overflowing_add(steps);
         self.counter[0] = low as u32;
@@ -59,9 +61,42 @@ impl Philox {
         }
     }
 
+    /// The next steps side by side: word `w` of step `i` is at `[w][i]`.
+    #[inline(always)]
+    fn next_blocks(&mut self) -> [[u32; LANES]; 4] {
+        let mut x = [[0; LANES]; 4];
+        for i in 0..LANES {
+            let counter = self.counter;
+            (0..4).for_each(|w| x[w][i] = counter[w]);
+            self.skip(1);
+        }
+        let mut k = self.key;
+        for _ in 0..10 {
+            let before = x;
+            for i in 0..LANES {
+                let p0 = 0xD251_1F53u64 * before[0][i] as u64;
+                let p1 = 0xCD9E_8D57u64 * before[2][i] as u64;
+                x[0][i] = (p1 >> 32) as u32 ^ before[1][i] ^ k[0];
+                x[1][i] = p1 as u32;
+                x[2][i] = (p0 >> 32) as u32 ^ before[3][i] ^ k[1];
+                x[3][i] = p0 as u32;
+            }
+            k = next_key(k);
+        }
+        x
+    }
+
     /// Fills with values even in `[0, 1)`.
+    #[inline(always)]
     pub fn uniform(&mut self, out: &mut [f32]) {
-        for group in out.chunks_mut(4) {
+        let mut groups = out.chunks_exact_mut(4 * LANES);
+        for group in &mut groups {
+            let words = self.next_blocks();
+            for (i, step) in group.chunks_exact_mut(4).enumerate() {
+                (0..4).for_each(|w| step[w] = unit(words[w][i]));
+            }
+        }
+        for group in groups.into_remainder().chunks_mut(4) {
             let block = self.next_block();
             for (o, word) in group.iter_mut().zip(block) {
                 *o = unit(word);
@@ -152,6 +187,13 @@ impl Words {
     }
 }
 
+fn next_key(k: [u32; 2]) -> [u32; 2] {
+    [
+        k[0].wrapping_add(0x9E37_79B9),
+        k[1].wrapping_add(0xBB67_AE85),
+    ]
+}
+
 /// A word as a float in `[0, 1)`: its low 23 bits become the mantissa.
 fn unit(word: u32) -> f32 {
     f32::from_bits(127 << 23 | (word & 0x7f_ffff)) - 1.0
@@ -178,6 +220,21 @@ mod tests {
         for (got, wanted) in values.iter().zip([0.9271, -0.0980, 0.2457, -0.2631]) {
             assert!((got - wanted).abs() < 1e-4, "{values:?}");
         }
+    }
+
+    #[test]
+    fn steps_side_by_side_are_those_one_by_one() {
+        // The counter carries within the first steps.
+        let mut stream = Philox::from_seed(1, 2);
+        stream.skip(u32::MAX as u64 - 5);
+        let mut one_by_one = stream.clone();
+        let mut out = [0.0; 4 * LANES * 2 + 7];
+        stream.uniform(&mut out);
+        for group in out.chunks(4) {
+            let block = one_by_one.next_block().map(unit);
+            assert_eq!(group, &block[..group.len()]);
+        }
+        assert_eq!(stream.next_block(), one_by_one.next_block());
     }
 
     #[test]

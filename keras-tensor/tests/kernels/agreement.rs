@@ -1,8 +1,9 @@
 //! What all ops have in common: one shape rule for meta tensors and real ones, and the same bits in place.
 
 use keras_tensor::op::{
-    self, Adam, Arange, ArgReduce, ArgSort, Binary, Clip, CumSum, Distribution, Fill, Fold, Fused,
-    MatMul, Normalize, OneHot, Over, Pad, Random, Reduce, ScatterAdd, Sgd, Slice, Unary,
+    self, Adagrad, Adam, Adamax, Arange, ArgReduce, ArgSort, Binary, Clip, CumSum, Distribution,
+    Fill, Fold, Fused, Lion, MatMul, Nadam, Normalize, OneHot, Over, Pad, Random, Reduce, Rmsprop,
+    ScatterAdd, Sgd, Slice, Unary, Update,
 };
 use keras_tensor::{DType, Error, Op, Shape, SmallVec, Tensor, apply, apply_owned};
 use proptest::prelude::*;
@@ -136,6 +137,8 @@ proptest! {
             agree(&Op::CumSum(CumSum { axis, reverse: flags[0] }), &[&x]);
             agree(&Op::ArgSort(ArgSort { axis, descending: flags[0] }), &[&x]);
             agree(&Op::Softmax(axis), &[&x]);
+            let key = Tensor::new(&[seed as u32, 0], [2]).unwrap();
+            agree(&Op::Dropout(0.4), &[&x, &key]);
             let other = rough(&shape, dtype, seed ^ 1);
             agree(&Op::SoftmaxCrossEntropy, &[&x, &other]);
             agree(&Op::SoftmaxGrad(axis), &[&x, &other]);
@@ -181,10 +184,23 @@ proptest! {
             let state: Vec<&Tensor> = state.iter().collect();
             for momentum in [0.0, 0.9] {
                 let sgd = Sgd { learning_rate: 0.1, momentum, nesterov: flags[0] };
-                agree(&Op::Sgd(sgd), &state[..2]);
-                agree(&Op::Sgd(sgd), &state[..3]);
+                let (learning_rate, rho, epsilon) = (0.1, 0.9, 1e-7);
+                let rmsprop = Rmsprop { learning_rate, rho, momentum, epsilon };
+                for update in [Update::Sgd(sgd), Update::Rmsprop(rmsprop)] {
+                    (2..=4).for_each(|n| agree(&Op::Update(update), &state[..n]));
+                }
             }
-            agree(&Op::Adam(Adam { alpha: 0.1, beta_1: 0.9, beta_2: 0.99, epsilon: 1e-7 }), &state);
+            let (learning_rate, beta_1, beta_2, epsilon) = (0.1, 0.9, 0.99, 1e-7);
+            let (correction, momentum, gradient) = (0.1, [0.9, 0.2], [0.1, 0.2]);
+            for update in [
+                Update::Adam(Adam { alpha: 0.1, beta_1, beta_2, epsilon }),
+                Update::Nadam(Nadam { learning_rate, beta_1, beta_2, momentum, gradient, correction, epsilon }),
+                Update::Adamax(Adamax { learning_rate, beta_1, beta_2, correction, epsilon }),
+                Update::Adagrad(Adagrad { learning_rate, epsilon }),
+                Update::Lion(Lion { learning_rate, beta_1, beta_2 }),
+            ] {
+                agree(&Op::Update(update), &state[..2 + update.states()]);
+            }
             agree(&Op::Arange(Arange { start: 1.0, step: 2.0, count: m, dtype }), &[]);
             let key = Tensor::new(&[seed as u32, 0], [2]).unwrap();
             for distribution in [

@@ -3,7 +3,7 @@
 use keras_tensor::op::{Fold, Normalize, Over};
 use keras_tensor::ops::Padding;
 use keras_tensor::random::Philox;
-use keras_tensor::{DType, Op, Result, Tensor, apply, ops, threads};
+use keras_tensor::{DType, Distribution, Op, Result, Tensor, apply, apply_one, ops, threads};
 
 fn noise(shape: &[usize], seed: u64) -> Tensor {
     let mut values = vec![0.0; shape.iter().product()];
@@ -49,7 +49,14 @@ fn large_results_do_not_depend_on_threads() {
         };
         let batched = ops::matmul(ops::reshape(&a, &[7, 43, 257])?, &b)?;
         let dense = ops::dense(&a, &b, Some(&bias), keras_tensor::op::Fused::Tanh)?;
+        let seed = Tensor::new(&[3u32, 4], [2])?;
+        let even = Distribution::Uniform {
+            low: -1.0,
+            high: 2.0,
+        };
         let mut all = vec![
+            apply_one(Op::Dropout(0.3), &[&long, &seed])?,
+            ops::random(even, [70_003], DType::F32, &seed)?,
             ops::dot_product_attention(&heads, &heads, &heads, None, None, false)?,
             ops::conv(&image, &window, &[1, 1], Padding::Same, &[1, 1], 1)?,
             ops::conv_transpose(

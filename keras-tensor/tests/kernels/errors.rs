@@ -2,7 +2,7 @@
 
 use keras_tensor::op::{
     Adam, ArgReduce, Binary, Fold, Fused, Pad, Random, Recurrent, RecurrentCell, RecurrentGrad,
-    Reduce, ScatterAdd, Sgd, Unary,
+    Reduce, ScatterAdd, Sgd, Unary, Update,
 };
 use keras_tensor::ops::{ConvWindow, Padding};
 use keras_tensor::{DType, Distribution, Op, Result, Tensor, apply, apply_one, ops};
@@ -123,7 +123,7 @@ fn shapes_that_do_not_fit() {
         nesterov: false,
     };
     refused(
-        apply(Op::Sgd(sgd), &[&f(&[2]), &f(&[3])]),
+        apply(Op::Update(Update::Sgd(sgd)), &[&f(&[2]), &f(&[3])]),
         &["sgd", "(2,) and (3,)", "equal"],
     );
     let adam = Adam {
@@ -133,7 +133,7 @@ fn shapes_that_do_not_fit() {
         epsilon: 1e-7,
     };
     refused(
-        apply(Op::Adam(adam), &[&f(&[2]), &f(&[2])]),
+        apply(Op::Update(Update::Adam(adam)), &[&f(&[2]), &f(&[2])]),
         &["adam", "2 inputs", "4 inputs"],
     );
 }

@@ -230,6 +230,7 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         }
         Op::Pool(pool) => space::pool(f, node, pool, x[0]),
         Op::Random(_)
+        | Op::Dropout(_)
         | Op::ScatterAdd(_)
         | Op::ActivationGrad(_)
         | Op::SoftmaxCrossEntropy
@@ -242,8 +243,7 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::RecurrentGrad(_)
         | Op::Attention(_)
         | Op::AttentionGrad(_)
-        | Op::Sgd(_)
-        | Op::Adam(_)
+        | Op::Update(_)
         | Op::Custom(_) => Err(missing(&node.op)),
     }
 }

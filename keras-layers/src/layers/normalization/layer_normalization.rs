@@ -76,16 +76,13 @@ impl Layer for LayerNormalization {
 
     fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
         let wide = widened(x)?;
-        if let Some(first) = over_samples(x, &self.axis)? {
-            let (over, has_gamma, has_beta) = match self.rms_scaling {
-                true => (Over::Squares(first), true, false),
-                false => (Over::Sample(first), self.scale, self.center),
-            };
+        // What `rms_scaling` divides by is the deviation from the mean, too, not the root of the mean of squares.
+        if let Some(first) = over_samples(x, &self.axis)?.filter(|_| !self.rms_scaling) {
             let weights = [
-                has_gamma.then_some(&self.gamma),
-                has_beta.then_some(&self.beta),
+                self.scale.then_some(&self.gamma),
+                self.center.then_some(&self.beta),
             ];
-            if let Some([y, ..]) = in_one(&wide, over, self.epsilon, weights)? {
+            if let Some([y, ..]) = in_one(&wide, Over::Sample(first), self.epsilon, weights)? {
                 return ops::cast(&y, cx.compute_dtype());
             }
         }

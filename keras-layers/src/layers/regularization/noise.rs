@@ -1,6 +1,8 @@
 //! Drawing noise, the same as Keras on TensorFlow draws from the same seed.
 
-use keras_tensor::{Distribution, Error, Result, Shape, Tensor, ops};
+use keras_tensor::{
+    DType, Distribution, Error, Op, Result, Shape, Tensor, apply_one, observe, ops,
+};
 
 use crate::{Dims, Seed};
 
@@ -29,12 +31,7 @@ pub(super) fn decisions(noise_shape: Option<&Dims>, x: &Shape) -> Result<Shape> 
 }
 
 /// Evenly drawn bools, of which a share `rate` is false.
-pub(super) fn kept(
-    shape: Shape,
-    rate: f64,
-    dtype: keras_tensor::DType,
-    seed: &Seed,
-) -> Result<Tensor> {
+pub(super) fn kept(shape: Shape, rate: f64, dtype: DType, seed: &Seed) -> Result<Tensor> {
     let even = Distribution::Uniform {
         low: 0.0,
         high: 1.0,
@@ -47,6 +44,10 @@ pub(super) fn kept(
 pub(crate) fn dropped(x: &Tensor, decisions: &Shape, rate: f64, seed: &Seed) -> Result<Tensor> {
     if rate == 1.0 {
         return ops::multiply(x, 0.0);
+    }
+    let is_wide = matches!(x.dtype(), DType::F32 | DType::F64);
+    if is_wide && decisions == x.shape() && !observe::small_ops() {
+        return apply_one(Op::Dropout(rate), &[x, &seed.next()?]);
     }
     let kept = kept(decisions.clone(), rate, x.dtype(), seed)?;
     let scaled = ops::multiply(x, 1.0 / (1.0 - rate))?;

@@ -3,9 +3,9 @@
 use num_traits::Float;
 
 use super::along::along;
-use super::gather::{Moments, Sums, gathered};
 use super::{Lanes, with_float, with_space};
 use crate::buffer::Buffer;
+use crate::kernels::columns::{GradientSums, Moments, gathered};
 use crate::kernels::elements;
 use crate::kernels::elementwise::Number;
 use crate::{Result, Tensor};
@@ -26,12 +26,12 @@ pub(super) fn normalize<T: Number + Float>(
     }
     let count = T::from_f64((lanes.outer * lanes.inner) as f64);
     with_space(3 * lanes.axis, |space: &mut [T]| {
-        let (pairs, scale) = space.split_at_mut(2 * lanes.axis);
-        let (pairs, _) = pairs.as_chunks_mut();
-        gathered(Moments(x), lanes, pairs);
-        for (f, [first, squares]) in pairs.iter().enumerate() {
-            mean[f] = *first;
-            variance[f] = *squares / count;
+        let (both, scale) = space.split_at_mut(2 * lanes.axis);
+        gathered(Moments(x), lanes, both)?;
+        let (means, squares) = both.split_at(lanes.axis);
+        mean.copy_from_slice(means);
+        for f in 0..lanes.axis {
+            variance[f] = squares[f] / count;
             scale[f] = gamma[f] / (variance[f] + epsilon).sqrt();
         }
         let parameters = [&*mean, &*scale, beta];
@@ -55,18 +55,17 @@ pub(super) fn normalize_grad<T: Number + Float>(
     }
     let count = T::from_f64((lanes.outer * lanes.inner) as f64);
     with_space(5 * lanes.axis, |space: &mut [T]| {
-        let (pairs, rest) = space.split_at_mut(2 * lanes.axis);
+        let (both, rest) = space.split_at_mut(2 * lanes.axis);
         let (scale, rest) = rest.split_at_mut(lanes.axis);
         let (level, slope) = rest.split_at_mut(lanes.axis);
-        let (pairs, _) = pairs.as_chunks_mut();
-        let sums = Sums { gradient, x, mean };
-        gathered(sums, lanes, pairs);
-        for (f, [sum, product]) in pairs.iter().enumerate() {
+        gathered(GradientSums { gradient, x, mean }, lanes, both)?;
+        let (sums, products) = both.split_at(lanes.axis);
+        by_beta.copy_from_slice(sums);
+        for f in 0..lanes.axis {
             let factor = T::ONE / (variance[f] + epsilon).sqrt();
-            by_gamma[f] = *product * factor;
-            by_beta[f] = *sum;
+            by_gamma[f] = products[f] * factor;
             scale[f] = gamma[f] * factor;
-            level[f] = *sum / count;
+            level[f] = sums[f] / count;
             slope[f] = by_gamma[f] / count * factor;
         }
         let parameters = [mean, &*scale, &*level, &*slope];

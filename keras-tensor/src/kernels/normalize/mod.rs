@@ -2,7 +2,6 @@
 
 mod along;
 mod batch;
-mod gather;
 mod sample;
 
 pub(super) use batch::{scale_shift, scale_shift_in_place};
@@ -12,7 +11,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Lanes, with_float};
+use super::{Lanes, with_float, with_space};
 use crate::buffer::Buffer;
 use crate::dtype::Element;
 use crate::op::{Normalize, Outputs, Over, Spec, Specs};
@@ -75,9 +74,4 @@ fn built<T: Element, const N: usize>(
         Tensor::from_buffer(s.dtype, s.shape.clone(), buffer)
     };
     Ok(buffers.into_iter().zip(specs).map(tensor).collect())
-}
-
-/// Runs `work` with recycled memory of `size` elements, which holds anything before.
-fn with_space<T: Element>(size: usize, work: impl FnOnce(&mut [T]) -> Result<()>) -> Result<()> {
-    Tensor::try_build(T::DTYPE, [size].into(), work).map(drop)
 }

@@ -2,12 +2,11 @@
 
 use num_traits::Float;
 
-use super::gather::{Moments, RUN, lane, moments};
-use super::with_space;
+use super::{Lanes, with_space};
 use crate::Result;
+use crate::kernels::columns::{Moments, RUN, Sum, gathered, lane, moments};
 use crate::kernels::elementwise::Number;
 use crate::kernels::fold::sum_of;
-use crate::kernels::reduce::sum_rows;
 use crate::kernels::shares::{Divide, SHARE, divided_by};
 use crate::kernels::simd::Loop;
 
@@ -136,9 +135,13 @@ pub(super) fn normalize_grad<T: Number + Float>(
             centered,
         };
         divided_by(work, (SHARE / (BLOCK * size)).max(1));
-        sum_rows(gammas, by_gamma);
-        sum_rows(betas, by_beta);
-        Ok(())
+        let lanes = Lanes {
+            outer: blocks,
+            axis: size,
+            inner: 1,
+        };
+        gathered(Sum(gammas), &lanes, by_gamma)?;
+        gathered(Sum(betas), &lanes, by_beta)
     })
 }
 
@@ -180,13 +183,14 @@ impl<T: Number + Float> Loop for Backward<'_, T> {
             };
             let product = sum_of([g, gamma, x], |[g, gamma, x]| g * gamma * (x - mean));
             let slope = product * factor / count;
-            let sums = by_gamma.iter_mut().zip(by_beta).zip(gamma);
-            let both = by_x.iter_mut().zip(x.iter().zip(g));
-            for (((by_gamma, by_beta), &gamma), (by_x, (&x, &g))) in sums.zip(both) {
+            // In two loops: of slices that are written, a loop of vectors can have few.
+            for (((by_x, &x), &g), &gamma) in by_x.iter_mut().zip(x).zip(g).zip(gamma) {
                 let normal = (x - mean) * factor;
-                *by_gamma = g.mul_add(normal, *by_gamma);
-                *by_beta = *by_beta + g;
                 *by_x = (-normal).mul_add(slope, g.mul_add(gamma, -level)) * factor;
+            }
+            for (((by_gamma, by_beta), &x), &g) in by_gamma.iter_mut().zip(by_beta).zip(x).zip(g) {
+                *by_gamma = g.mul_add((x - mean) * factor, *by_gamma);
+                *by_beta = *by_beta + g;
             }
         }
     }
