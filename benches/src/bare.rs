@@ -265,7 +265,7 @@ pub struct Epochs {
 impl Epochs {
     /// Passes over `digits`, in orders that `seed` decides.
     pub fn new(digits: &Digits, seed: u64) -> Self {
-        let (images, labels) = digits.floats();
+        let (images, labels) = digits.floats(digits.labels.len());
         Epochs {
             images,
             labels,

@@ -1,11 +1,11 @@
-//! The data that every contestant trains on.
+//! The data that every contestant trains on: MNIST, and random numbers.
+
+use keras::{Result, Tensor};
 
 /// Pixels of an image.
 pub const PIXELS: usize = 784;
 /// Kinds of images.
 pub const CLASSES: usize = 10;
-/// Images to train on.
-pub const SAMPLES: usize = 60_000;
 
 /// Images and what they show.
 pub struct Digits {
@@ -16,10 +16,23 @@ pub struct Digits {
 }
 
 impl Digits {
-    /// Images `[samples, 784]` from 0 to 1, and labels `[samples, 10]` with a one at the class.
-    pub fn floats(&self) -> (Vec<f32>, Vec<f32>) {
-        let x = self.images.iter().map(|&p| p as f32 / 255.0).collect();
-        let mut y = vec![0.0; self.labels.len() * CLASSES];
+    /// The 60,000 images that MNIST has to train on.
+    ///
+    /// # Errors
+    /// A cache of Keras that cannot be read.
+    pub fn load() -> Result<Self> {
+        let ((x, y), _) = keras::datasets::mnist::load_data()?;
+        Ok(Digits {
+            images: x.to_vec()?,
+            labels: y.to_vec()?,
+        })
+    }
+
+    /// Images `[samples, 784]` from 0 to 1, and labels `[samples, 10]` with a one at the class, of the first `samples`.
+    pub fn floats(&self, samples: usize) -> (Vec<f32>, Vec<f32>) {
+        let pixels = &self.images[..samples * PIXELS];
+        let x = pixels.iter().map(|&p| p as f32 / 255.0).collect();
+        let mut y = vec![0.0; samples * CLASSES];
         for (row, &label) in y.chunks_exact_mut(CLASSES).zip(&self.labels) {
             row[label as usize] = 1.0;
         }
@@ -58,37 +71,23 @@ impl Random {
             items.swap(i, self.below(i + 1));
         }
     }
-}
 
-/// Synthetic images in the shape of MNIST: a frame of zeros around 20 x 20 pixels, of which each class lights a third;
-/// in every image a quarter of these pixels is flipped, and one label in 32 is random, so that the loss and its gradient
-/// do not fall to nothing, as they do not on real images.
-pub fn data() -> Digits {
-    const SIDE: usize = 28;
-    let mut random = Random(1998);
-    let inside = |p: usize| (4..24).contains(&(p / SIDE)) && (4..24).contains(&(p % SIDE));
-    let patterns: Vec<Vec<(usize, bool)>> = (0..CLASSES)
-        .map(|_| {
-            (0..PIXELS)
-                .filter(|&p| inside(p))
-                .map(|p| (p, random.below(3) == 0))
-                .collect()
-        })
-        .collect();
-    let mut images = vec![0; SAMPLES * PIXELS];
-    let mut labels: Vec<u8> = (0..SAMPLES).map(|_| random.below(CLASSES) as u8).collect();
-    for (image, &label) in images.chunks_exact_mut(PIXELS).zip(&labels) {
-        for &(p, lit) in &patterns[label as usize] {
-            let bits = random.bits();
-            if lit != (bits & 3 == 0) {
-                image[p] = (bits >> 56) as u8 | 1;
-            }
-        }
+    /// A tensor of this shape with values from 0 to 1.
+    ///
+    /// # Errors
+    /// A shape of more values than memory holds.
+    pub fn tensor(&mut self, shape: &[usize]) -> Result<Tensor> {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.unit()).collect();
+        Tensor::new(&values, shape)
     }
-    for label in &mut labels {
-        if random.below(32) == 0 {
-            *label = random.below(CLASSES) as u8;
-        }
+
+    /// A tensor of this shape with whole numbers from 0 to `end`, without `end`.
+    ///
+    /// # Errors
+    /// A shape of more values than memory holds.
+    pub fn integers(&mut self, shape: &[usize], end: usize) -> Result<Tensor> {
+        let count = shape.iter().product();
+        let values: Vec<i32> = (0..count).map(|_| self.below(end) as i32).collect();
+        Tensor::new(&values, shape)
     }
-    Digits { images, labels }
 }

@@ -3,6 +3,7 @@
 pub mod bare;
 pub mod digits;
 mod product;
+pub mod workloads;
 
 /// What the system counts as the largest resident memory; 0 where it does not say.
 pub fn peak_mb() -> u64 {

@@ -7,8 +7,12 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod graph;
+mod plan;
 mod rules;
 mod tape;
 
 pub use check::{check_grads, check_grads_with};
+pub use graph::Graph;
+pub use plan::Plan;
 pub use tape::{GradientTape, Source};

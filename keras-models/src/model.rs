@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use crate::config;
 use crate::summary::{self, Summary};
-use crate::training::{Compiled, TrainStep};
+use crate::training::{Compiled, Plans, TrainStep};
 
 /// A network that can be summarized, compiled, trained, evaluated and used.
 ///
@@ -17,6 +17,7 @@ pub struct Model {
     root: LayerRef,
     pub(crate) compiled: Option<Compiled>,
     pub(crate) train_step: Option<TrainStep>,
+    pub(crate) plans: Plans,
     pub(crate) stopped: bool,
 }
 
@@ -33,6 +34,7 @@ impl Model {
             root,
             compiled: None,
             train_step: None,
+            plans: Plans::default(),
             stopped: false,
         }
     }
@@ -43,6 +45,7 @@ impl Model {
 
     pub(crate) fn set_root(&mut self, root: LayerRef) {
         self.root = root;
+        self.plans = Plans::default();
     }
 
     /// Declares all weights for inputs of this shape: `model.build([None, Some(784)])`.

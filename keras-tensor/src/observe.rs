@@ -28,6 +28,7 @@ thread_local! {
     /// How many of the observers, outermost first, are not hidden.
     static VISIBLE: Cell<usize> = const { Cell::new(0) };
     static META: Cell<bool> = const { Cell::new(false) };
+    static TRACING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether any observer listens on this thread.
@@ -134,4 +135,26 @@ pub fn meta_scope<R>(work: impl FnOnce() -> R) -> R {
 #[inline]
 pub fn is_meta_scope() -> bool {
     META.get()
+}
+
+/// Runs `work` with variables read as meta tensors that keep their ids and refusing to be written, while only `observer`
+/// listens: it hears what is computed of tensors that are not there, and nothing changes.
+pub fn traced<R>(observer: Rc<dyn Observer>, work: impl FnOnce() -> R) -> R {
+    struct Restore(SmallVec<[Rc<dyn Observer>; 4]>, usize, bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            OBSERVERS.set(std::mem::take(&mut self.0));
+            VISIBLE.set(self.1);
+            TRACING.set(self.2);
+        }
+    }
+    let _restore = Restore(OBSERVERS.take(), VISIBLE.get(), TRACING.replace(true));
+    push(observer);
+    work()
+}
+
+/// Whether a computation is being traced on this thread.
+#[inline]
+pub fn is_tracing() -> bool {
+    TRACING.get()
 }

@@ -1,7 +1,7 @@
 //! Values that change: weights, optimizer state, counters.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{DType, Error, Id, Result, Shape, Tensor, observe};
@@ -28,6 +28,8 @@ struct Slot {
     version: u64,
     content: Content,
 }
+
+static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// Computes a variable's first value.
 type Initialize = Box<dyn Fn() -> Result<Tensor> + Send + Sync>;
@@ -140,9 +142,38 @@ impl Variable {
         if observe::is_meta_scope() {
             return Ok(Tensor::meta(self.0.shape.clone(), self.0.dtype));
         }
-        let value = self.read()?;
+        let value = if observe::is_tracing() {
+            Tensor::meta(self.0.shape.clone(), self.0.dtype).with_id(self.id())
+        } else {
+            self.read()?
+        };
         observe::tell_read(self, &value);
         Ok(value)
+    }
+
+    /// The id of the value now, without computing a first one.
+    pub fn id(&self) -> Id {
+        let slot = self.0.slot.read().unwrap_or_else(PoisonError::into_inner);
+        Id::of_variable(self.0.number, slot.version, self.is_trainable())
+    }
+
+    /// How many times any variable was written: whoever keeps what follows from variables looks at their ids only where
+    /// this has changed.
+    pub fn writes() -> u64 {
+        WRITES.load(Ordering::Acquire)
+    }
+
+    fn refuse_while_traced(&self, value: Option<&Tensor>) -> Result<()> {
+        if !observe::is_tracing() {
+            return Ok(());
+        }
+        if let Some(value) = value {
+            observe::tell_assigned(self, value);
+        }
+        Err(Error::not_ready(
+            format!("variable `{}`", self.path()),
+            "it cannot be written while a computation is traced",
+        ))
     }
 
     fn read(&self) -> Result<Tensor> {
@@ -204,6 +235,7 @@ impl Variable {
         if observe::is_meta_scope() {
             return Ok(());
         }
+        self.refuse_while_traced(Some(value))?;
         if value.is_meta() {
             return Err(Error::NoData {
                 op: format!("assigning variable `{}`", self.path()),
@@ -215,6 +247,7 @@ impl Variable {
             slot.version += 1;
             slot.content = Content::Value(value.clone().with_mask(None));
         }
+        WRITES.fetch_add(1, Ordering::Release);
         observe::tell_assigned(self, value);
         Ok(())
     }
@@ -224,6 +257,7 @@ impl Variable {
     /// # Errors
     /// There is no value.
     pub fn take(&self) -> Result<Tensor> {
+        self.refuse_while_traced(None)?;
         self.read()?;
         let mut slot = self.0.slot.write().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut slot.content, Content::Lost) {
@@ -247,6 +281,8 @@ impl Variable {
         let mut slot = self.0.slot.write().unwrap_or_else(PoisonError::into_inner);
         slot.version += 1;
         slot.content = Content::Value(value);
+        drop(slot);
+        WRITES.fetch_add(1, Ordering::Release);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! A rule goes from the gradients with regard to the outputs to those with regard to the inputs. The engine in the tape
 //! accumulates, sums broadcasts back to the input's shape, and skips what nobody wants.
 
+mod attention;
 mod conv;
 mod elementwise;
 mod layout;
@@ -84,7 +85,8 @@ pub(crate) fn needs(op: &Op) -> Needs {
         },
         Op::ScaleShift(_) => reads(0b011, false),
         Op::SoftmaxGrad(_) | Op::SoftmaxCrossEntropyGrad | Op::NormalizeGrad(_) => NOTHING,
-        Op::RecurrentGrad(_) | Op::Sgd(_) | Op::Adam(_) => NOTHING,
+        Op::Attention(_) => reads(0b1111, true),
+        Op::RecurrentGrad(_) | Op::AttentionGrad(_) | Op::Sgd(_) | Op::Adam(_) => NOTHING,
         Op::Custom(_) => reads(0xff, true),
     }
 }
@@ -150,9 +152,11 @@ pub(crate) fn gradient(
             op: record.op.name().into(),
             wanted: "updates of weights are not differentiated; end the tape before them".into(),
         }),
+        Op::Attention(a) => attention::attention(a, &given(&gradient)),
         Op::SoftmaxGrad(_)
         | Op::SoftmaxCrossEntropyGrad
         | Op::NormalizeGrad(_)
+        | Op::AttentionGrad(_)
         | Op::RecurrentGrad(_) => Err(Error::NoGradient {
             op: record.op.name().into(),
             wanted: "make the outer tape before the inner one; this op runs where no tape listens"

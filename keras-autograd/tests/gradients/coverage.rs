@@ -71,7 +71,7 @@ covered!(other, OTHERS, Op, {
     Op::Unary(_) | Op::Binary(_) | Op::Reduce(_) => None,
     Op::Fill(_) | Op::Arange(_) | Op::Random(_) => None,
     Op::Detach | Op::OneHot(_) | Op::ArgReduce(_) | Op::ArgSort(_) => None,
-    Op::Sgd(_) | Op::Adam(_) | Op::RecurrentGrad(_) => None,
+    Op::Sgd(_) | Op::Adam(_) | Op::RecurrentGrad(_) | Op::AttentionGrad(_) => None,
     Op::SoftmaxGrad(_) | Op::SoftmaxCrossEntropyGrad | Op::NormalizeGrad(_) => None,
     Op::Cast(_) => Some("cast"),
     Op::Reshape(_) => Some("reshape"),
@@ -96,6 +96,7 @@ covered!(other, OTHERS, Op, {
     Op::ConvFused(_) => Some("conv_fused"),
     Op::Pool(_) => Some("pool"),
     Op::Recurrent(_) => Some("recurrent"),
+    Op::Attention(_) => Some("attention"),
     Op::Custom(_) => Some("custom"),
 });
 

@@ -1,8 +1,9 @@
 //! One line per op: its name, where its inputs are drawn from, how it is made.
 
 use keras_tensor::op::{
-    Binary, Clip, Conv, ConvFused, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul, Normalize, Over, Pad, Pool,
-    PoolPart, Recurrent, RecurrentCell, Reduce, ScatterAdd, Slice, Spatial, Spec, Specs, Unary,
+    Attention, Binary, Clip, Conv, ConvFused, ConvPart, CumSum, CustomOp, Fold, Fused, MatMul,
+    Normalize, Over, Pad, Pool, PoolPart, Recurrent, RecurrentCell, Reduce, ScatterAdd, Slice,
+    Spatial, Spec, Specs, Unary,
 };
 use keras_tensor::{DType, Op, Outputs, Result, Shape, Tensor, ops, smallvec};
 use std::sync::Arc;
@@ -383,8 +384,35 @@ fn recurrent(s: &Sample) -> (Op, Vec<Tensor>) {
     (Op::Recurrent(op), inputs)
 }
 
+fn attention(s: &Sample) -> (Op, Vec<Tensor>) {
+    let [queries, keys, heads] = s.dims;
+    let (batch, dim, value_dim) = (1 + usize::from(s.mask % 2), 1 + s.axis, 2);
+    let op = Attention {
+        scale: 0.7,
+        is_causal: s.flags[0],
+        has_mask: s.flags[1],
+    };
+    let mut inputs = vec![
+        s.tensor(&[batch, queries, heads, dim], ANY, 0),
+        s.tensor(&[batch, keys, heads, dim], ANY, 1),
+        s.tensor(&[batch, keys, heads, value_dim], ANY, 2),
+    ];
+    if op.has_mask {
+        // Some queries may attend to no key at all.
+        let shape = match s.flags[2] {
+            true => [batch, 1, 1, keys],
+            false => [1, heads, queries, keys],
+        };
+        let count = shape.iter().product();
+        let may: Vec<bool> = (0..count).map(|i| i % 3 != 1 && i % 4 != 0).collect();
+        inputs.push(Tensor::new(&may, shape).unwrap());
+    }
+    (Op::Attention(op), inputs)
+}
+
 pub(crate) fn networks() -> Vec<Case> {
     vec![
+        case("attention", attention),
         case("softmax", |s| {
             let shape = s.with_axes();
             (

@@ -3,7 +3,6 @@
 //! A model is run on two small batches while an observer at the door of all ops writes down what it hears; so layers of
 //! one's own need nothing further. What differs between the two runs depends on the size of the batch.
 
-mod record;
 #[cfg(test)]
 mod tests;
 mod trace;

@@ -6,7 +6,7 @@ use keras_models::Model;
 use keras_tensor::{DType, Error, Id, Op, Result, Shape, Tensor, Variable, ops};
 use std::collections::HashMap;
 
-use super::record::{Record, Recorded, record};
+use keras_autograd::graph::{Record, Recorded, record};
 use super::{Graph, Node, Size, Source, Value, Weights};
 
 /// Sizes of the two batches.

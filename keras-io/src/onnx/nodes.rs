@@ -185,6 +185,8 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScaleShift(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
+        | Op::Attention(_)
+        | Op::AttentionGrad(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::Custom(_) => return Err(missing(&node.op)),

@@ -8,6 +8,7 @@ mod evaluate;
 mod fit;
 mod hooks;
 mod losses;
+mod plans;
 mod predict;
 mod resume;
 mod state;
@@ -22,5 +23,6 @@ pub use predict::Predict;
 pub use state::{CallbackState, TrainingState};
 
 pub(crate) use compile::Compiled;
+pub(crate) use plans::Plans;
 pub(crate) use step::TrainStep;
 pub(crate) use watched::Given;

@@ -16,7 +16,7 @@ pub(crate) type TrainStep = Arc<dyn Fn(&mut Model, &Batch, &mut Logs) -> Result<
 type Predictions<'a> = SmallVec<[&'a Tensor; 3]>;
 
 /// Inputs as the arguments of a call: the first argument, or arguments by name.
-fn arguments(x: &Structure<Tensor>) -> Arguments<Tensor> {
+pub(super) fn arguments(x: &Structure<Tensor>) -> Arguments<Tensor> {
     match x {
         Structure::One(t) => t.into(),
         Structure::List(all) => all.clone().into(),
@@ -67,6 +67,14 @@ impl Model {
         }
         let dims = |x: &Tensor| Ok(Dims::from(x.shape()).any_batch());
         self.root().build_many(&arguments(&batch.x).map(dims)?)
+    }
+
+    /// The outputs for a batch of inputs in inference, by a plan where there is one.
+    fn infer(&self, x: &Structure<Tensor>, cx: &Call) -> Result<Outputs> {
+        match self.plans.run(self.root(), x, cx)? {
+            Some(outputs) => Ok(outputs),
+            None => self.compute(x, cx),
+        }
     }
 
     /// The outputs for a batch of inputs.
@@ -176,7 +184,7 @@ impl Model {
     /// The model is not compiled, or data that does not fit it.
     pub fn test_step(&mut self, batch: &Batch, logs: &mut Logs) -> Result<()> {
         let cx = Call::inference();
-        let y_pred = Structure::from(self.compute(&batch.x, &cx)?);
+        let y_pred = Structure::from(self.infer(&batch.x, &cx)?);
         let weight = batch.sample_weight.as_ref();
         let loss = self.compute_loss(labels(batch)?, &y_pred, weight, &cx)?;
         self.update_metrics(batch, y_pred, &loss)?;
@@ -248,7 +256,15 @@ impl Model {
     /// # Errors
     /// Data that does not fit the model.
     pub fn predict_many_on_batch(&self, x: impl Into<Structure<Tensor>>) -> Result<Outputs> {
-        self.compute(&x.into(), &Call::inference())
+        self.infer(&x.into(), &Call::inference())
+    }
+
+    /// The names of the ops that a prediction for such a batch carries out, where there is a plan for it.
+    ///
+    /// Inference has a plan from the second call with batches of one shape on, unless the model asks for the values of
+    /// tensors, draws random numbers or keeps a state. `KERAS_PLAN=off` in the environment does without.
+    pub fn planned_ops(&self, x: impl Into<Structure<Tensor>>) -> Option<Vec<String>> {
+        self.plans.ops(&x.into())
     }
 
     /// Starts counting loss and metrics anew.

@@ -4,6 +4,7 @@
 //! one call into the matrix-product crate, and the entry to code that was compiled for wide vectors. Work is split
 //! among threads by shape alone, so results are the same bits at any number of threads.
 
+mod attention;
 mod conv;
 mod elementary;
 mod elementwise;
@@ -196,6 +197,8 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::Pool(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
+        | Op::Attention(_)
+        | Op::AttentionGrad(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::ScatterAdd(_) => true,
@@ -303,6 +306,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::Custom(custom) => return custom.run(inputs),
         Op::Recurrent(r) => return recurrent::recurrent(r, inputs, &specs),
         Op::RecurrentGrad(r) => return recurrent::recurrent_grad(r, inputs, &specs),
+        Op::AttentionGrad(a) => return attention::attention_grad(a, inputs, &specs),
         Op::Normalize(n) => return normalize::normalize(n, inputs, &specs),
         Op::NormalizeGrad(n) => return normalize::normalize_grad(n, inputs, &specs),
         _ => {}
@@ -354,8 +358,10 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         Op::Conv(c) => conv::conv(c, x(), inputs[1], shape),
         Op::ConvFused(f) => conv::conv_fused(f, inputs, shape),
         Op::Pool(p) => conv::pool(p, inputs, shape),
+        Op::Attention(a) => attention::attention(a, inputs, shape),
         Op::Recurrent(_)
         | Op::RecurrentGrad(_)
+        | Op::AttentionGrad(_)
         | Op::Normalize(_)
         | Op::NormalizeGrad(_)
         | Op::Sgd(_)

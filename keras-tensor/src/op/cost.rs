@@ -105,6 +105,9 @@ impl Op {
                 let steps = y / (units * r.recurrent.cell.width());
                 2 * steps * x + 4 * y
             }
+            Op::Attention(_) => attention(inputs, outputs[0], 2),
+            // Scores once more, and two products for each of the forward ones.
+            Op::AttentionGrad(_) => attention(inputs, inputs[inputs.len() - 1], 5),
             Op::Sgd(s) if s.momentum == 0.0 => 2 * x,
             Op::Sgd(s) if s.nesterov => 6 * x,
             Op::Sgd(_) => 4 * x,
@@ -159,6 +162,8 @@ impl Op {
             | Op::Pool(_)
             | Op::Recurrent(_)
             | Op::RecurrentGrad(_)
+            | Op::Attention(_)
+            | Op::AttentionGrad(_)
             | Op::Sgd(_)
             | Op::Adam(_) => sum(inputs) + sum(outputs),
         }
@@ -222,6 +227,13 @@ fn recurrent(r: &Recurrent, inputs: &[&Tensor]) -> usize {
     2 * sums * units + 2 * sums + 3 * r.cell.states() * (sums / r.cell.gates())
 }
 
+/// So many products of every query with every key, of as many elements as a head has, and the softmax of the scores.
+fn attention(inputs: &[&Tensor], result: &Tensor, products: usize) -> usize {
+    let keys = inputs[1].shape()[1];
+    let dim = inputs[0].shape()[3].max(1);
+    products * 2 * inputs[0].size() * keys + 5 * (result.size() / dim) * keys
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Adam, MatMul, Sgd};
@@ -249,6 +261,19 @@ mod tests {
         assert_eq!(flops(Op::MatMul(turned), &[&[3, 2], &[3, 5]]), 2 * 5 * 6);
         let dense = Op::Dense(Fused::Relu);
         assert_eq!(flops(dense, &[&[7, 3], &[3, 5], &[5]]), 35 * 6 + 35 + 35);
+    }
+
+    #[test]
+    fn attention_multiplies_queries_and_keys() {
+        let attention = super::super::Attention {
+            scale: 1.0,
+            is_causal: false,
+            has_mask: false,
+        };
+        let (query, key) = ([2, 3, 4, 8], [2, 5, 4, 8]);
+        let scores = 2 * 4 * 3 * 5;
+        let found = flops(Op::Attention(attention), &[&query, &key, &key]);
+        assert_eq!(found, scores * (2 * 8 + 2 * 8 + 5));
     }
 
     #[test]

@@ -461,6 +461,16 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             float(op.name(), inputs[0])?;
             r.infer(inputs)?
         }
+        Op::Attention(a) => {
+            count(a.inputs())?;
+            float(op.name(), inputs[0])?;
+            a.infer(inputs)?
+        }
+        Op::AttentionGrad(a) => {
+            count(a.inputs() + 2)?;
+            float(op.name(), inputs[0])?;
+            a.infer_gradient(inputs)?
+        }
         Op::Custom(custom) => custom.infer(inputs)?,
     })
 }

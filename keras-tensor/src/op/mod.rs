@@ -3,6 +3,7 @@
 //! An op is a value, so it can be run, differentiated, shape-checked, counted, exported, or sent to another device.
 //! Whoever adds one is led by the compiler: every match over [`Op`] in this workspace names all variants.
 
+mod attention;
 mod conv;
 mod cost;
 mod infer;
@@ -10,6 +11,7 @@ mod normalize;
 mod pool;
 mod recurrent;
 
+pub use attention::Attention;
 pub use conv::{Conv, ConvFused, ConvFusedInputs, ConvPart, Spatial};
 pub use cost::Cost;
 pub use infer::{Spec, Specs, infer};
@@ -110,6 +112,10 @@ pub enum Op {
     Recurrent(Recurrent),
     /// The derivative of `Recurrent`.
     RecurrentGrad(RecurrentGrad),
+    /// `softmax(scale * query @ key^T) @ value` for each of several heads.
+    Attention(Attention),
+    /// The derivative of `Attention`.
+    AttentionGrad(Attention),
     /// A step of gradient descent in place.
     Sgd(Sgd),
     /// A step of Adam in place.
@@ -455,6 +461,8 @@ impl Op {
             Op::Pool(p) => p.part.name(),
             Op::Recurrent(_) => "recurrent",
             Op::RecurrentGrad(_) => "recurrent_gradient",
+            Op::Attention(_) => "attention",
+            Op::AttentionGrad(_) => "attention_gradient",
             Op::Sgd(_) => "sgd",
             Op::Adam(_) => "adam",
             Op::Custom(op) => op.name(),

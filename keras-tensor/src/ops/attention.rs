@@ -4,7 +4,8 @@ use super::{
     Operand, arange, einsum, expand_dims, full, greater_equal, logical_and, multiply, softmax,
     where_,
 };
-use crate::{DType, Error, Result, Tensor};
+use crate::op::Attention;
+use crate::{DType, Error, Op, Result, Tensor, apply_one, observe};
 
 /// Which of `keys` each of `queries` may attend to when none may look ahead: bools `[queries, keys]`, true up to the
 /// diagonal.
@@ -48,17 +49,58 @@ pub fn dot_product_attention(
         return Err(Error::shape("dot_product_attention", &shapes, wanted));
     }
     let scale = scale.unwrap_or(1.0 / (query.shape()[3] as f64).sqrt());
-    let scores = einsum("btnh,bsnh->bnts", &[&multiply(&query, scale)?, &key])?;
-    let causal = if is_causal {
-        Some(causal_mask(scores.shape()[2], scores.shape()[3])?)
-    } else {
-        None
+    let mut inputs = vec![&*query, &*key, &*value];
+    inputs.extend(mask);
+    let is_full = inputs.iter().all(|t| t.size() > 0);
+    if is_full
+        && query.dtype().is_float()
+        && Attention::shape(&inputs).is_some()
+        && !observe::small_ops()
+    {
+        let op = Attention {
+            scale,
+            is_causal,
+            has_mask: mask.is_some(),
+        };
+        return apply_one(Op::Attention(op), &inputs);
+    }
+    let mask = attention_mask(mask, is_causal, query.shape()[1], key.shape()[1])?;
+    let weights = attention_weights(&*query, &*key, mask.as_ref(), scale)?;
+    einsum("bnts,bsnh->btnh", &[&weights, &value])
+}
+
+/// Which keys each of `queries` may attend to, as both `mask` and `is_causal` allow; none if neither forbids anything.
+///
+/// # Errors
+/// A mask that does not fit.
+pub fn attention_mask(
+    mask: Option<&Tensor>,
+    is_causal: bool,
+    queries: usize,
+    keys: usize,
+) -> Result<Option<Tensor>> {
+    let causal = match is_causal {
+        true => Some(causal_mask(queries, keys)?),
+        false => None,
     };
-    let mask = match (mask, causal) {
+    Ok(match (mask, causal) {
         (Some(a), Some(b)) => Some(logical_and(a, &b)?),
         (Some(a), None) => Some(a.clone()),
         (None, causal) => causal,
-    };
+    })
+}
+
+/// `softmax(scale * query @ key^T)`, `[batch, heads, queries, keys]`: what [`dot_product_attention`] multiplies values by.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn attention_weights(
+    query: impl Operand,
+    key: impl Operand,
+    mask: Option<&Tensor>,
+    scale: f64,
+) -> Result<Tensor> {
+    let scores = einsum("btnh,bsnh->bnts", &[&multiply(query, scale)?, &key])?;
     let scores = match mask {
         Some(mask) => {
             // Far below all scores, and far from the end of the range.
@@ -67,9 +109,9 @@ pub fn dot_product_attention(
                 DType::F16 => -0.7 * 65504.0,
                 _ => -0.7 * f64::from(f32::MAX),
             };
-            where_(&mask, &scores, full([], lowest, scores.dtype())?)?
+            where_(mask, &scores, full([], lowest, scores.dtype())?)?
         }
         None => scores,
     };
-    einsum("bnts,bsnh->btnh", &[&softmax(&scores, -1)?, &value])
+    softmax(&scores, -1)
 }

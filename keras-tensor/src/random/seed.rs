@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::mersenne::Mersenne;
-use crate::{DType, Result, Tensor, Variable};
+use crate::{DType, Result, Tensor, Variable, observe};
 
 thread_local! {
     static DEFAULT: RefCell<Option<Mersenne>> = const { RefCell::new(None) };
@@ -16,8 +16,11 @@ pub fn set_seed(seed: u64) {
     DEFAULT.set(Some(Mersenne::new(seed)));
 }
 
-/// The next seed for something that was given none.
+/// The next seed for something that was given none; while a computation is traced, nothing is drawn and it is 0.
 pub fn next_seed() -> u32 {
+    if observe::is_tracing() {
+        return 0;
+    }
     DEFAULT.with_borrow_mut(|generator| {
         generator
             .get_or_insert_with(|| {

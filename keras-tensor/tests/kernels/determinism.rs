@@ -30,6 +30,8 @@ fn large_results_do_not_depend_on_threads() {
     let bias = noise(&[203], 5);
     // Windows of a sample that are laid out in several parts.
     let (image, window) = (noise(&[2, 150, 90, 8], 7), noise(&[3, 3, 8, 5], 8));
+    // Attention of several tiles.
+    let heads = noise(&[1, 700, 4, 16], 10);
     let work = || {
         let product = ops::matmul(&a, &b)?;
         let normalized = |shape: &[usize], over: Over| -> Result<Vec<Tensor>> {
@@ -48,6 +50,7 @@ fn large_results_do_not_depend_on_threads() {
         let batched = ops::matmul(ops::reshape(&a, &[7, 43, 257])?, &b)?;
         let dense = ops::dense(&a, &b, Some(&bias), keras_tensor::op::Fused::Tanh)?;
         let mut all = vec![
+            ops::dot_product_attention(&heads, &heads, &heads, None, None, false)?,
             ops::conv(&image, &window, &[1, 1], Padding::Same, &[1, 1], 1)?,
             ops::conv_transpose(
                 noise(&[2, 75, 45, 5], 9),

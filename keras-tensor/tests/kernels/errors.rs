@@ -21,7 +21,7 @@ fn i(shape: &[usize]) -> Tensor {
 
 /// The message holds every one of the words.
 #[track_caller]
-fn refused<T: std::fmt::Debug>(result: Result<T>, words: &[&str]) {
+pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T>, words: &[&str]) {
     let message = result.expect_err("it should be refused").to_string();
     for word in words {
         assert!(message.contains(word), "{word:?} is not in: {message}");

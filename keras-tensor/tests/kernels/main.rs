@@ -3,6 +3,7 @@
 //! `PROPTEST_CASES` says how many samples each property gets, `PROPTEST_RNG_SEED` which ones.
 
 mod agreement;
+mod attention;
 mod conv;
 mod depthwise;
 mod determinism;

@@ -240,6 +240,8 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::ScaleShift(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
+        | Op::Attention(_)
+        | Op::AttentionGrad(_)
         | Op::Sgd(_)
         | Op::Adam(_)
         | Op::Custom(_) => Err(missing(&node.op)),

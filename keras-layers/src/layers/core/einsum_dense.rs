@@ -1,4 +1,5 @@
-use keras_tensor::{Result, Tensor, ops};
+use keras_tensor::ops::Operand;
+use keras_tensor::{Result, Shape, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
 use super::einsum_shapes::shapes;
@@ -105,6 +106,57 @@ layer! {
     }
 }
 
+impl EinsumDense {
+    /// How many axes of input and output the kernel has, where it is a matrix of them: the last ones of each, in order, with
+    /// a bias for all of the output's or none.
+    fn as_matrix(&self) -> Option<(usize, usize)> {
+        let plain: String = self.equation.split_whitespace().collect();
+        let (x, rest) = plain.split_once(',')?;
+        let (kernel, output) = rest.split_once("->")?;
+        let middle = (1..kernel.len()).find(|&middle| {
+            let (inner, outer) = (kernel.get(..middle), kernel.get(middle..));
+            let (Some(inner), Some(outer)) = (inner, outer) else {
+                return false;
+            };
+            let free = x.strip_suffix(inner);
+            let is_biased = self.bias_axes.as_ref().is_none_or(|axes| axes == outer);
+            free.is_some() && free == output.strip_suffix(outer) && is_biased
+        })?;
+        Some((middle, kernel.len() - middle))
+    }
+
+    /// [`ops::dense`] with the axes of the kernel as those of a matrix; nothing if it is none of the input's.
+    fn call_dense(&self, x: &Tensor) -> Result<Option<Tensor>> {
+        let Some((inner, outer)) = self.as_matrix() else {
+            return Ok(None);
+        };
+        let kernel = self.kernel.tensor()?;
+        let free = x.rank().checked_sub(inner);
+        let free = free.filter(|&n| {
+            kernel.rank() == inner + outer && x.shape()[n..] == kernel.shape()[..inner]
+        });
+        let Some(free) = free else { return Ok(None) };
+        let (of_input, of_output) = kernel.shape().split_at(inner);
+        let (rows, columns) = (of_input.iter().product(), of_output.iter().product());
+        let matrix = ops::reshape_to(&*kernel, [rows, columns].into())?;
+        let flat =
+            |last: &[usize]| -> Shape { x.shape()[..free].iter().chain(last).copied().collect() };
+        let rows_of_x = ops::reshape_to(x, flat(&[rows]))?;
+        let bias = match self.bias_axes {
+            Some(_) => Some(ops::reshape_to(&self.bias, [columns].into())?),
+            None => None,
+        };
+        let bias = bias.as_ref().map(|b| b as &dyn Operand);
+        let fused = self.activation.fused()?;
+        let y = ops::dense(&rows_of_x, &matrix, bias, fused.unwrap_or_default())?;
+        let y = ops::reshape_to(&y, flat(of_output))?;
+        match fused {
+            Some(_) => Ok(Some(y)),
+            None => self.activation.call(&y).map(Some),
+        }
+    }
+}
+
 impl Layer for EinsumDense {
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
         let shapes = shapes(
@@ -135,6 +187,9 @@ impl Layer for EinsumDense {
     }
 
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
+        if let Some(y) = self.call_dense(x)? {
+            return Ok(y);
+        }
         let product = ops::einsum(&self.equation, &[x, &self.kernel])?;
         match self.bias_axes {
             Some(_) => self.activation.call(&ops::add(&product, &self.bias)?),

@@ -14,7 +14,7 @@ pub(super) use pool::pool;
 
 use std::ops::Range;
 use std::sync::Arc;
-use windows::{Transposed, Windows};
+use windows::Windows;
 
 use super::elementwise::Number;
 use super::gemm::{self, Finish, Float, Left, Output, Product, Right, View};
@@ -162,30 +162,38 @@ impl Work {
         Ok(())
     }
 
-    fn kernel_gradient<T: Float>(&self, x: &[T], g: &[T], kernel: &mut [T]) {
-        let of_group = self.filters / self.groups;
-        let mut rest = Output::new(kernel, self.filters);
-        for group in 0..self.groups {
-            let (out, after) = rest.split_columns(of_group);
-            rest = after;
-            let whole = View::new(x, self.channels, true);
-            let windows;
-            let left: &dyn Left<T> = match self.is_plain() {
-                true => &whole,
-                false => {
-                    windows = Transposed(Windows::new(self, x, group));
-                    &windows
-                }
-            };
+    fn kernel_gradient<T: Float>(&self, x: &[T], g: &[T], kernel: &mut [T]) -> Result<()> {
+        let rows = self.batch * self.geometry.count();
+        if self.is_plain() {
             Product {
-                depth: self.batch * self.geometry.count(),
-                left,
-                right: Right::View(View::new(&g[group * of_group..], self.filters, false)),
+                depth: rows,
+                left: &View::new(x, self.channels, true),
+                right: Right::View(View::new(g, self.filters, false)),
                 add: false,
                 finish: None,
             }
-            .compute(out);
+            .compute(Output::new(kernel, self.filters));
+            return Ok(());
         }
+        // The other way round, windows are laid out in rows, as they lie in the input.
+        let (depth, of_group) = (self.depth(), self.filters / self.groups);
+        with_room(depth * of_group, |turned| {
+            for group in 0..self.groups {
+                Product {
+                    depth: rows,
+                    left: &View::new(&g[group * of_group..], self.filters, true),
+                    right: Right::Made(&Windows::new(self, x, group)),
+                    add: false,
+                    finish: None,
+                }
+                .compute(Output::new(turned, depth));
+                for (p, row) in kernel.chunks_exact_mut(self.filters).enumerate() {
+                    let row = &mut row[group * of_group..][..of_group];
+                    let column = turned[p..].iter().step_by(depth);
+                    row.iter_mut().zip(column).for_each(|(to, &v)| *to = v);
+                }
+            }
+        })
     }
 
     /// The convolution of the output's gradient that gives the input's, where the window takes steps of one; its kernel is
@@ -359,9 +367,6 @@ fn compute<T: Real>(
     match part {
         ConvPart::Output => work.output(a, b, Some(second), epilogue, out),
         ConvPart::Input => work.input(a, b, out),
-        ConvPart::Kernel => {
-            work.kernel_gradient(a, b, out);
-            Ok(())
-        }
+        ConvPart::Kernel => work.kernel_gradient(a, b, out),
     }
 }

@@ -4,22 +4,49 @@
 use smallvec::SmallVec;
 use std::ops::Range;
 
-use super::super::gemm::Left;
+use super::super::gemm::{Left, Made};
 use super::Work;
 
 /// A row for each place of the window in each sample, a column for each tap and channel of one group.
 pub(super) struct Windows<'a, T> {
     work: &'a Work,
     x: &'a [T],
-    group: usize,
+    /// Elements before the first channel of the group.
+    skipped: usize,
+    channels: usize,
     lines: SmallVec<[Line; 9]>,
+    /// Places along the last axis where no tap of that axis lies outside.
+    inner: Range<usize>,
 }
 
 /// Columns that lie side by side in the input, too, as far as they lie inside of it.
 struct Line {
     /// Where its first tap is, from the first tap of the window on.
-    at: [usize; 3],
+    at: [isize; 3],
     taps: usize,
+}
+
+/// A place of the window in a sample.
+#[derive(Clone, Copy)]
+struct Place {
+    sample: usize,
+    at: [usize; 3],
+}
+
+impl Place {
+    fn advance(&mut self, count: usize, places: [usize; 3]) {
+        self.at[2] += count;
+        for axis in [2, 1] {
+            if self.at[axis] >= places[axis] {
+                self.at[axis] = 0;
+                self.at[axis - 1] += 1;
+            }
+        }
+        if self.at[0] >= places[0] {
+            self.at[0] = 0;
+            self.sample += 1;
+        }
+    }
 }
 
 impl<'a, T> Windows<'a, T> {
@@ -29,67 +56,96 @@ impl<'a, T> Windows<'a, T> {
         // Taps along the last axis are neighbours if nothing lies between them.
         let is_dense = geometry.dilation[2] == 1 && work.groups == 1;
         let (in_line, lines) = if is_dense { (c, 1) } else { (1, c) };
-        let [da, db, dc] = geometry.dilation;
-        let all = (0..a * b * lines).map(|i| Line {
-            at: [i / lines / b * da, i / lines % b * db, i % lines * dc],
-            taps: in_line,
+        let step = geometry.dilation.map(|d| d as isize);
+        let all = (0..a * b * lines).map(|i| {
+            let tap = [i / lines / b, i / lines % b, i % lines];
+            Line {
+                at: std::array::from_fn(|axis| tap[axis] as isize * step[axis]),
+                taps: in_line,
+            }
         });
+        let (before, stride) = (geometry.before[2], geometry.strides[2]);
+        let reach = (c - 1) * geometry.dilation[2] + 1;
+        let end = (geometry.sizes[2] + before).checked_sub(reach);
+        let end = end.map_or(0, |last| last / stride + 1);
+        let channels = work.channels / work.groups;
         Windows {
             work,
             x,
-            group,
+            skipped: group * channels,
+            channels,
             lines: all.collect(),
+            inner: before.div_ceil(stride)..end,
         }
     }
 
-    /// Visits columns of a row, in order: `visit(column, count, where they lie in the input)`, or `None` outside of it.
+    fn place(&self, row: usize) -> Place {
+        let [deep, high, wide] = self.work.geometry.places;
+        Place {
+            sample: row / (deep * high * wide),
+            at: [row / (high * wide) % deep, row / wide % high, row % wide],
+        }
+    }
+
+    /// The lines that some columns belong to.
+    fn lines(&self, columns: &Range<usize>) -> Range<usize> {
+        let of_line = self.lines[0].taps * self.channels;
+        columns.start / of_line..columns.end.div_ceil(of_line)
+    }
+
+    /// The first row of elements that a line meets at a place, and where in it; `None` if it lies outside.
+    #[inline(always)]
+    fn meets(&self, place: &Place, line: &Line) -> Option<(usize, isize)> {
+        let geometry = &self.work.geometry;
+        let at = |axis: usize| {
+            (place.at[axis] * geometry.strides[axis]) as isize + line.at[axis]
+                - geometry.before[axis] as isize
+        };
+        let [deep, high, _] = geometry.sizes;
+        let (a, b) = (at(0), at(1));
+        let is_inside = (0..deep as isize).contains(&a) && (0..high as isize).contains(&b);
+        is_inside.then(|| {
+            (
+                (place.sample * deep + a as usize) * high + b as usize,
+                at(2),
+            )
+        })
+    }
+
+    /// Visits columns of one row, in order: `visit(column, count, where they lie in the input)`, or `None` outside of it.
     #[inline(always)]
     fn visit(
         &self,
-        row: usize,
+        place: &Place,
+        lines: Range<usize>,
         columns: &Range<usize>,
         mut visit: impl FnMut(usize, usize, Option<usize>),
     ) {
-        let (work, geometry) = (self.work, &self.work.geometry);
-        let channels = work.channels / work.groups;
-        let (sample, place) = (row / geometry.count(), row % geometry.count());
-        let [_, high, wide] = geometry.places;
-        let places = [place / wide / high, place / wide % high, place % wide];
-        let first: [isize; 3] = std::array::from_fn(|i| {
-            (places[i] * geometry.strides[i]) as isize - geometry.before[i] as isize
-        });
-        let of_line = self.lines[0].taps * channels;
-        let lines = columns.start / of_line..columns.end.div_ceil(of_line);
-        let sizes = geometry.sizes.map(|s| s as isize);
+        let wide = self.work.geometry.sizes[2] as isize;
+        let of_line = self.lines[0].taps * self.channels;
         for (i, line) in lines.clone().zip(&self.lines[lines]) {
-            let [a, b, c]: [isize; 3] = std::array::from_fn(|i| first[i] + line.at[i] as isize);
             let start = i * of_line;
             // Columns of this line that are wanted.
             let wanted = columns.start.max(start)..columns.end.min(start + of_line);
-            let is_inside = (0..sizes[0]).contains(&a) && (0..sizes[1]).contains(&b);
-            let taps = match is_inside {
-                true => {
-                    (-c).clamp(0, line.taps as isize)..(sizes[2] - c).clamp(0, line.taps as isize)
-                }
-                false => 0..0,
+            let Some((row, c)) = self.meets(place, line) else {
+                visit(wanted.start, wanted.len(), None);
+                continue;
             };
-            let inside =
-                start + taps.start as usize * channels..start + taps.end as usize * channels;
-            let inside = inside.start.clamp(wanted.start, wanted.end)
-                ..inside.end.clamp(wanted.start, wanted.end);
+            let all = line.taps as isize;
+            let taps = (-c).clamp(0, all) as usize..(wide - c).clamp(0, all) as usize;
+            let bound = |tap: usize| (start + tap * self.channels).clamp(wanted.start, wanted.end);
+            let inside = bound(taps.start)..bound(taps.end).max(bound(taps.start));
             if wanted.start < inside.start {
                 visit(wanted.start, inside.start - wanted.start, None);
             }
             if !inside.is_empty() {
                 // The sum is not negative: it is that of an element inside of the input.
-                let element = ((a * sizes[1] + b) * sizes[2] + c) * work.channels as isize;
-                let from = sample * geometry.size() * work.channels + self.group * channels;
-                let from = from as isize + element + (inside.start - start) as isize;
+                let first = (row as isize * wide + c) * self.work.channels as isize;
+                let from = first + (self.skipped + inside.start - start) as isize;
                 visit(inside.start, inside.len(), Some(from as usize));
             }
-            let after = inside.end.max(inside.start);
-            if after < wanted.end {
-                visit(after, wanted.end - after, None);
+            if inside.end < wanted.end {
+                visit(inside.end, wanted.end - inside.end, None);
             }
         }
     }
@@ -97,35 +153,54 @@ impl<'a, T> Windows<'a, T> {
 
 impl<T: Copy + Default + Sync> Left<T> for Windows<'_, T> {
     fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
-        let count = rows.len();
-        for (i, row) in rows.enumerate() {
-            self.visit(row, &depth, |column, number, from| {
-                let to = to[(column - depth.start) * count + i..].iter_mut();
-                let to = to.step_by(count);
-                match from {
-                    Some(from) => to
-                        .zip(&self.x[from..][..number])
-                        .for_each(|(to, &v)| *to = v),
-                    None => to.take(number).for_each(|to| *to = T::default()),
+        let (count, geometry) = (rows.len(), &self.work.geometry);
+        let lines = self.lines(&depth);
+        let mut place = self.place(rows.start);
+        let mut row = 0;
+        while row < count {
+            let c = place.at[2];
+            // Inner places in a row are alike.
+            let alike = match self.inner.contains(&c) {
+                true => (self.inner.end.min(geometry.places[2]) - c).min(count - row),
+                false => 1,
+            };
+            let step = geometry.strides[2] * self.work.channels;
+            self.visit(&place, lines.clone(), &depth, |column, number, from| {
+                let to = &mut to[(column - depth.start) * count + row..];
+                for (i, to) in to.chunks_mut(count).take(number).enumerate() {
+                    let to = &mut to[..alike];
+                    match from {
+                        None => to.fill(T::default()),
+                        Some(from) if step == 1 => {
+                            to.copy_from_slice(&self.x[from + i..][..alike]);
+                        }
+                        Some(from) => {
+                            let from = self.x[from + i..].iter().step_by(step);
+                            to.iter_mut().zip(from).for_each(|(to, &v)| *to = v);
+                        }
+                    }
                 }
             });
+            place.advance(alike, geometry.places);
+            row += alike;
         }
     }
 }
 
-/// The transposed matrix of windows.
-pub(super) struct Transposed<'a, T>(pub(super) Windows<'a, T>);
-
-impl<T: Copy + Default + Sync> Left<T> for Transposed<'_, T> {
-    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
-        for (place, to) in depth.zip(to.chunks_exact_mut(rows.len())) {
-            self.0.visit(place, &rows, |column, number, from| {
-                let to = &mut to[column - rows.start..][..number];
+impl<T: Copy + Default + Sync> Made<T> for Windows<'_, T> {
+    fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [T]) {
+        let lines = self.lines(&columns);
+        let mut place = self.place(depth.start);
+        for to in to.chunks_exact_mut(width).take(depth.len()) {
+            self.visit(&place, lines.clone(), &columns, |column, number, from| {
+                let to = &mut to[column - columns.start..][..number];
                 match from {
-                    Some(from) => to.copy_from_slice(&self.0.x[from..][..number]),
+                    Some(from) => to.copy_from_slice(&self.x[from..][..number]),
                     None => to.fill(T::default()),
                 }
             });
+            to[columns.len()..].fill(T::default());
+            place.advance(1, self.work.geometry.places);
         }
     }
 }

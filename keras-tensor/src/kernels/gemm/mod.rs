@@ -12,7 +12,7 @@ use super::threads;
 use crate::buffer::{Buffer, Held};
 use crate::{Element, Tensor};
 use micro::{Tile, Tiled};
-pub(super) use pack::Left;
+pub(super) use pack::{Left, Made};
 use pack::{Panel, Panels};
 pub(super) use view::{Output, View};
 
@@ -49,8 +49,10 @@ impl Float for f64 {}
 pub(super) enum Right<'a, T> {
     /// As it lies in memory.
     View(View<'a, T>),
-    /// Laid out by [`packed`].
+    /// Laid out by [`pack`].
     Packed(&'a [T]),
+    /// Made when it is read.
+    Made(&'a dyn Made<T>),
 }
 
 /// A product `out = left right`, or added to `out`.
@@ -120,6 +122,7 @@ impl<T: Float> Product<'_, T> {
         match self.right {
             Right::View(right) => assert!(right.covers(depth, n)),
             Right::Packed(right) => assert!(right.len() >= packed_size::<T>(depth, n)),
+            Right::Made(_) => {}
         }
         if m * n == 0 {
             return;
@@ -140,6 +143,8 @@ impl<T: Float> Product<'_, T> {
             return work.part(0..tiles, all_panels);
         }
         let by_rows = m >= MANY || (self.left.view().is_none() && tiles > 1);
+        // Every panel is made by one thread.
+        let by_rows = by_rows && !matches!(self.right, Right::Made(_));
         if !by_rows {
             let at_once = panels.count().div_ceil(16).max(1);
             return shared(panels.count(), at_once, |part| work.part(0..tiles, part));
@@ -202,7 +207,7 @@ impl<T: Float> Work<'_, T> {
         };
         let of_right = match self.product.right {
             Right::Packed(_) => 0,
-            Right::View(_) => longest * width * at_once.min(panels.len()),
+            Right::View(_) | Right::Made(_) => longest * width * at_once.min(panels.len()),
         };
         let done = with_room(of_left + of_right, |room: &mut [T]| {
             let (left_room, right_room) = room.split_at_mut(of_left);
@@ -250,6 +255,11 @@ impl<T: Float> Work<'_, T> {
                             let start = panel.columns.start * product.depth + p * panel.width;
                             right[start + c - panel.columns.start]
                         }
+                        Right::Made(right) => {
+                            let mut one = [T::default()];
+                            right.pack(c..c + 1, 1, p..p + 1, &mut one);
+                            one[0]
+                        }
                     };
                     *to = *to + left[0] * right;
                 }
@@ -271,13 +281,17 @@ impl<T: Float> Work<'_, T> {
         };
         // Where each panel of the right factor begins, and elements from a row to the next.
         let full = 2 * self.panels.lanes * depth;
-        if let Right::View(right) = product.right {
-            for (i, room) in at.panels.clone().zip(right_room.chunks_mut(full.max(1))) {
-                let Panel { columns, width } = self.panels.at(i);
-                if direct.is_none() || columns.len() < width {
+        for (i, room) in at.panels.clone().zip(right_room.chunks_mut(full.max(1))) {
+            let Panel { columns, width } = self.panels.at(i);
+            match product.right {
+                Right::View(right) if direct.is_none() || columns.len() < width => {
                     let room = &mut room[..width * depth];
                     self.panels.pack(&right, i, at.depth.clone(), room);
                 }
+                Right::Made(right) => {
+                    right.pack(columns, width, at.depth.clone(), &mut room[..width * depth]);
+                }
+                Right::View(_) | Right::Packed(_) => {}
             }
         }
         let right = |i: usize| -> (&[T], usize) {

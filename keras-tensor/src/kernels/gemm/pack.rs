@@ -17,6 +17,12 @@ pub(in crate::kernels) trait Left<T>: Sync {
     fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]);
 }
 
+/// A right factor `[depth, columns]` of a product that stands nowhere in memory.
+pub(in crate::kernels) trait Made<T>: Sync {
+    /// Lays out some columns, and zeros up to a width: `to[p * width + c]`.
+    fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [T]);
+}
+
 impl<T: Copy + Sync> Left<T> for View<'_, T> {
     fn view(&self) -> Option<View<'_, T>> {
         // Rows that begin at the same place of a cache's sets push each other out of it.

@@ -1,6 +1,7 @@
 //! Products against a naive one.
 
 use proptest::prelude::*;
+use std::iter::repeat;
 
 use super::super::simd::{Level, level};
 use super::micro::{Kernels, Tile};
@@ -30,6 +31,15 @@ impl Left<f64> for Hidden<'_> {
     }
 }
 
+impl Made<f64> for Hidden<'_> {
+    fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [f64]) {
+        for (p, to) in depth.zip(to.chunks_exact_mut(width)) {
+            let row = columns.clone().map(|c| self.0.at(p, c)).chain(repeat(0.0));
+            to.iter_mut().zip(row).for_each(|(to, v)| *to = v);
+        }
+    }
+}
+
 struct Doubled;
 
 impl Finish<f64> for Doubled {
@@ -43,12 +53,12 @@ impl Finish<f64> for Doubled {
     }
 }
 
-/// How a product is asked for.
+/// How a product is asked for; `right` counts the kinds of right factors.
 #[derive(Clone, Copy, Debug)]
 struct How {
     swap: [bool; 2],
     is_hidden: bool,
-    is_packed: bool,
+    right: usize,
     add: bool,
     finish: bool,
     threads: usize,
@@ -65,12 +75,14 @@ fn check((m, k, n): (usize, usize, usize), how: How) {
     let mut out = before.clone();
     let mut room = vec![f64::NAN; packed_size::<f64>(k, n)];
     let hidden = Hidden(a);
-    let right = match how.is_packed {
-        true => {
+    let made = Hidden(b);
+    let right = match how.right {
+        0 => Right::View(b),
+        1 => Right::Made(&made),
+        _ => {
             pack(&b, k, n, &mut room);
             Right::Packed(&room)
         }
-        false => Right::View(b),
     };
     let product = Product {
         depth: k,
@@ -105,13 +117,13 @@ prop_compose! {
     fn how()(
         swap in any::<[bool; 2]>(),
         is_hidden in any::<bool>(),
-        is_packed in any::<bool>(),
+        right in 0..3usize,
         add in any::<bool>(),
         finish in any::<bool>(),
         threads in 1..5usize,
         begin in 0..9usize,
     ) -> How {
-        How { swap, is_hidden, is_packed, add, finish, threads, begin }
+        How { swap, is_hidden, right, add, finish, threads, begin }
     }
 }
 
@@ -132,7 +144,7 @@ fn large_products() {
     let how = How {
         swap: [false, false],
         is_hidden: false,
-        is_packed: false,
+        right: 0,
         add: false,
         finish: true,
         threads: 3,
@@ -157,7 +169,7 @@ fn every_size_up_to_eight() {
     let how = How {
         swap: [false, false],
         is_hidden: false,
-        is_packed: false,
+        right: 0,
         add: false,
         finish: false,
         threads: 1,

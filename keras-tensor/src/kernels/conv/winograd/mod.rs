@@ -361,11 +361,11 @@ mod tests {
     fn error(side: Side, [batch, high, wide, channels, filters]: [usize; 5], before: usize) -> f64 {
         let conv = Conv {
             part: ConvPart::Output,
-            strides: [1, 1].into(),
+            strides: [1, 1][..].into(),
             padding: [(before, before); 2].into_iter().collect(),
-            dilation: [1, 1].into(),
+            dilation: [1, 1][..].into(),
             groups: 1,
-            sizes: [].into(),
+            sizes: [][..].into(),
         };
         let places = [high + 2 * before - 2, wide + 2 * before - 2];
         let work = Work {
@@ -424,8 +424,10 @@ mod tests {
                     error(Side::Two, shape, before),
                     error(Side::Four, shape, before),
                 );
-                assert!(two < 2e-5, "{shape:?}, {before} before: {two}");
-                assert!(four < 1e-4, "{shape:?}, {before} before: {four}");
+                // What sums of so many random products are like.
+                let size = (shape[3] as f64).sqrt();
+                assert!(two < 3e-6 * size, "{shape:?}, {before} before: {two}");
+                assert!(four < 4e-5 * size, "{shape:?}, {before} before: {four}");
             }
         }
     }

@@ -6,18 +6,25 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// An op that ran, with its tensors.
-pub(super) struct Recorded {
-    pub(super) op: Op,
-    pub(super) inputs: Vec<Tensor>,
-    pub(super) outputs: Vec<Tensor>,
+pub struct Recorded {
+    /// The op.
+    pub op: Op,
+    /// What it was given.
+    pub inputs: Vec<Tensor>,
+    /// What it made.
+    pub outputs: Vec<Tensor>,
 }
 
+/// What was heard.
 #[derive(Default)]
-pub(super) struct Record {
-    pub(super) ops: RefCell<Vec<Recorded>>,
-    pub(super) weights: RefCell<Vec<Variable>>,
+pub struct Record {
+    /// The ops in their order.
+    pub ops: RefCell<Vec<Recorded>>,
+    /// Variables that were read.
+    pub weights: RefCell<Vec<Variable>>,
     /// Variables that were written.
-    pub(super) states: RefCell<Vec<Variable>>,
+    pub states: RefCell<Vec<Variable>>,
+    wants_small_ops: bool,
 }
 
 impl Observer for Record {
@@ -30,7 +37,7 @@ impl Observer for Record {
     }
 
     fn wants_small_ops(&self) -> bool {
-        true
+        self.wants_small_ops
     }
 
     fn read(&self, variable: &Variable, _: &Tensor) {
@@ -45,18 +52,31 @@ impl Observer for Record {
     }
 }
 
-/// What runs during `work`, and its result.
-pub(super) fn record<R>(work: impl FnOnce() -> Result<R>) -> Result<(Rc<Record>, R)> {
+/// What runs during `work`, in small ops, and its result.
+///
+/// # Errors
+/// Those of `work`.
+pub fn record<R>(work: impl FnOnce() -> Result<R>) -> Result<(Rc<Record>, R)> {
     struct Remove(Rc<dyn Observer>);
     impl Drop for Remove {
         fn drop(&mut self) {
             observe::remove(&self.0);
         }
     }
-    let record = Rc::new(Record::default());
+    let record = Rc::new(Record {
+        wants_small_ops: true,
+        ..Record::default()
+    });
     observe::push(record.clone());
     let remove = Remove(record.clone());
     let result = work();
     drop(remove);
     Ok((record, result?))
+}
+
+/// What `work` would run; see [`observe::traced`].
+pub(super) fn traced<R>(work: impl FnOnce() -> Result<R>) -> Result<(Rc<Record>, R)> {
+    let record = Rc::new(Record::default());
+    let result = observe::traced(record.clone(), work)?;
+    Ok((record, result))
 }

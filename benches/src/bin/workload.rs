@@ -1,0 +1,84 @@
+//! Our side of the comparison, one workload per process; `benches/compare/run.py` calls it.
+//!
+//! ```text
+//! workload NAME [--steps N] [--threads N] [--batch N] [--file PATH]     one round, one line of JSON
+//! workload NAME ... --serve                                             one round for every line of the input,
+//!                                                                       of so many steps as the line says
+//! workload export FOLDER                                                writes MNIST: images.u8 and labels.u8
+//! ```
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use keras_benches::digits::Digits;
+use keras_benches::peak_mb;
+use keras_benches::workloads::{Options, TABLE, Workload};
+
+type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+fn run(name: &str, words: impl Iterator<Item = String>) -> Result<(), Problem> {
+    let Some((_, workload)) = TABLE.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = TABLE.iter().map(|(known, _)| *known).collect();
+        return Err(format!(
+            "{name:?}: no workload; known are {}, and export FOLDER",
+            known.join(", ")
+        )
+        .into());
+    };
+    let options = Options::parse(words)?;
+    keras::config::threads::limited(options.threads, || serve(*workload, &options))
+}
+
+/// Does a round, or one for each line of the input.
+fn serve(
+    workload: Workload,
+    options: &Options,
+) -> Result<(), Problem> {
+    let mut round = workload(options)?;
+    let mut out = std::io::stdout();
+    let mut report = |steps: usize| -> Result<(), Problem> {
+        let start = Instant::now();
+        let result = round(steps)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let peak = peak_mb();
+        writeln!(
+            out,
+            r#"{{"seconds":{seconds:.7},"steps":{steps},"peak_mb":{peak},"result":"{result:.5}"}}"#
+        )?;
+        Ok(out.flush()?)
+    };
+    if !options.serve {
+        return report(options.steps);
+    }
+    std::io::stdin().lock().lines().try_for_each(|line| {
+        let line = line?;
+        report(line.trim().parse().unwrap_or(options.steps))
+    })
+}
+
+fn export(folder: &Path) -> Result<(), Problem> {
+    let digits = Digits::load()?;
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("images.u8"), digits.images)?;
+    Ok(std::fs::write(folder.join("labels.u8"), digits.labels)?)
+}
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let result = match words.next().unwrap_or_default().as_str() {
+        "export" => words
+            .next()
+            .ok_or("export wants a folder".into())
+            .and_then(|folder| export(Path::new(&folder))),
+        name => run(name, words),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("workload: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
