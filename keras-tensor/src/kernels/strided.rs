@@ -54,14 +54,15 @@ fn start(mut i: usize, sizes: &[usize], steps: &[usize]) -> usize {
 
 /// A new tensor whose elements are read with these strides.
 pub(super) fn strided(x: &Tensor, shape: Shape, strides: &[usize], base: usize) -> Result<Tensor> {
-    let (sizes, steps) = merged(&shape, strides);
-    let rank = sizes.len();
+    let whole = shape.clone();
     with_width!(x.dtype(), T => {
         let source = x.raw::<T>();
         Tensor::build(x.dtype(), shape, |out: &mut [T]| {
             if out.is_empty() {
                 return;
             }
+            let (sizes, steps) = merged(&whole, strides);
+            let rank = sizes.len();
             let source = &source[base..];
             let swaps = rank > 1 && steps[rank - 1] > 1 && steps[rank - 2] == 1;
             let run = sizes[rank - 1];

@@ -19,7 +19,8 @@ const LANES: usize = 16;
 struct Window<'a> {
     /// Rows of channels that the window lies on, and the tap that meets each.
     taps: &'a [(usize, usize)],
-    /// The row of channels that those count from.
+    /// Where the sample begins, and how far from there those count, in rows of channels.
+    sample: usize,
     first: usize,
     channels: usize,
     /// The first channel.
@@ -28,7 +29,8 @@ struct Window<'a> {
 
 impl Window<'_> {
     fn rows(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.taps.iter().map(|&(row, tap)| (self.first + row, tap))
+        let first = self.sample + self.first;
+        self.taps.iter().map(move |&(row, tap)| (first + row, tap))
     }
 
     /// The channels of a row.
@@ -171,7 +173,7 @@ impl<T: Number + Send + Sync> Fold for Share<'_, T> {
         let mut sum = [T::ZERO; LANES];
         for (row, _) in window.rows() {
             let g: [T; LANES] = window.lanes(self.g, row);
-            let share = self.shares[row % self.shares.len()];
+            let share = self.shares[row - window.sample];
             for l in 0..LANES {
                 sum[l] = sum[l].add(g[l].mul(share));
             }
@@ -182,8 +184,7 @@ impl<T: Number + Send + Sync> Fold for Share<'_, T> {
 
 /// One through the number of elements.
 fn share_of<T: Number>(count: usize) -> T {
-    let count = (0..count).fold(T::ZERO, |count, _| count.add(T::ONE));
-    T::ONE.div(count)
+    T::ONE.div(T::from_f64(count as f64))
 }
 
 /// Some rows of a result.
@@ -215,7 +216,8 @@ impl<F: Fold> Loop for Rows<'_, F> {
                     let out = &mut out[(run.first + p * run.step) * channels..][..channels];
                     let mut window = Window {
                         taps,
-                        first: sample + p * run.advance,
+                        sample,
+                        first: p * run.advance,
                         channels,
                         channel: 0,
                     };
