@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from measure import quotients
 from workloads import OURS, WORKLOADS
 
-LINE, LEFT, WIDTH, TOP = 30, 290, 520, 60
+LINE, LEFT, WIDTH, TOP = 30, 300, 520, 60
 COLOURS = {
     "bare": "#888888",
     "onnxruntime": "#0072b2",
@@ -16,7 +16,7 @@ COLOURS = {
     "torch": "#d55e00",
     "torch-channels-last": "#cc79a7",
     "candle": "#56b4e9",
-    "burn": "#b8860b",
+    "burn": "#332288",
     "keras-tf-call": "#7f3c00",
     "keras-tf-predict": "#4d4d00",
 }
