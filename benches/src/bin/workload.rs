@@ -32,10 +32,7 @@ fn run(name: &str, words: impl Iterator<Item = String>) -> Result<(), Problem> {
 }
 
 /// Does a round, or one for each line of the input.
-fn serve(
-    workload: Workload,
-    options: &Options,
-) -> Result<(), Problem> {
+fn serve(workload: Workload, options: &Options) -> Result<(), Problem> {
     let mut round = workload(options)?;
     let mut out = std::io::stdout();
     let mut report = |steps: usize| -> Result<(), Problem> {

@@ -171,6 +171,20 @@ fn take_up(
                 (None, _) => shift,
             });
         }
+        (Op::ScaleShift(axis), _)
+            if is_conv && operand == 0 && producer.is_linear() && axis + 1 == y.shape.rank() =>
+        {
+            let (scale, shift) = (node.inputs[1], node.inputs[2]);
+            if !(draft.closed[scale] && draft.closed[shift]) {
+                return Ok(None);
+            }
+            let bias = producer.bias.map(|bias| product(draft, Some(bias), scale));
+            producer.scale = Some(product(draft, producer.scale, scale)?);
+            producer.bias = Some(match bias.transpose()? {
+                Some(bias) => draft.ahead(Op::Binary(Binary::Add), &[bias, shift])?,
+                None => shift,
+            });
+        }
         _ => return Ok(None),
     }
     Ok(Some(producer))

@@ -132,15 +132,14 @@ struct TransformKernel<'a, V, const N: usize, const M: usize> {
     transforms: std::marker::PhantomData<V>,
 }
 
-impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop
-    for TransformKernel<'_, V, N, M>
-{
+impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop for TransformKernel<'_, V, N, M> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
         for f in (0..self.filters).step_by(LANES) {
             let tap = |i: usize| Lanes::load(&self.kernel[i * self.step..][..self.filters][f..]);
-            let lines: [[Lanes<f32>; N]; 3] = from_fn(|j| V::of_kernel(from_fn(|i| tap(i * 3 + j))));
+            let lines: [[Lanes<f32>; N]; 3] =
+                from_fn(|j| V::of_kernel(from_fn(|i| tap(i * 3 + j))));
             for i in 0..N {
                 let line = V::of_kernel(from_fn(|j| lines[j][i]));
                 for (j, value) in line.into_iter().enumerate() {
@@ -258,9 +257,7 @@ struct TransformInput<'a, V, const N: usize, const M: usize> {
     transforms: std::marker::PhantomData<V>,
 }
 
-impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop
-    for TransformInput<'_, V, N, M>
-{
+impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop for TransformInput<'_, V, N, M> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
