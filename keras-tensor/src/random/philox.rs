@@ -66,8 +66,9 @@ impl Philox {
     fn next_blocks(&mut self) -> [[u32; LANES]; 4] {
         let mut x = [[0; LANES]; 4];
         for i in 0..LANES {
-            let counter = self.counter;
-            (0..4).for_each(|w| x[w][i] = counter[w]);
+            for (word, counter) in x.iter_mut().zip(self.counter) {
+                word[i] = counter;
+            }
             self.skip(1);
         }
         let mut k = self.key;

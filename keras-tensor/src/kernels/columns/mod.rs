@@ -2,12 +2,14 @@
 //!
 //! Memory is read once, in the order in which it lies, and numbers are merged in an order that the shape alone decides.
 
-use num_traits::Float;
+mod gathers;
+
+pub(super) use gathers::{GradientSums, Moments, Sum, moments};
+
 use std::array;
 use std::ops::Range;
 
 use super::elementwise::Number;
-use super::fold::sum_of;
 use super::shares::{SHARE, for_shares};
 use super::simd::{Loop, vectorized};
 use super::{Lanes, with_space};
@@ -35,124 +37,6 @@ pub(super) trait Gather<const K: usize>: Copy + Sync {
     ) -> [[Self::Number; COLUMNS]; K];
     /// What `a` and `b` make together, which were gathered from so many elements.
     fn merged(a: [Self::Number; K], b: [Self::Number; K], counts: [usize; 2]) -> [Self::Number; K];
-}
-
-/// The sum.
-#[derive(Clone, Copy)]
-pub(super) struct Sum<'a, T>(pub(super) &'a [T]);
-
-impl<T: Number> Gather<1> for Sum<'_, T> {
-    type Number = T;
-
-    #[inline(always)]
-    fn lane(self, elements: Range<usize>, _: usize) -> [T; 1] {
-        [sum_of([&self.0[elements]], |[v]| v)]
-    }
-
-    #[inline(always)]
-    fn rows(self, elements: Range<usize>, row: usize, columns: Range<usize>) -> [[T; COLUMNS]; 1] {
-        let mut sums = [T::ZERO; COLUMNS];
-        for row in self.0[elements].chunks_exact(row) {
-            for (s, &v) in sums.iter_mut().zip(&row[columns.clone()]) {
-                *s = s.add(v);
-            }
-        }
-        [sums]
-    }
-
-    #[inline(always)]
-    fn merged([a]: [T; 1], [b]: [T; 1], _: [usize; 2]) -> [T; 1] {
-        [a.add(b)]
-    }
-}
-
-/// The mean, and the sum of squared distances from it.
-#[derive(Clone, Copy)]
-pub(super) struct Moments<'a, T>(pub(super) &'a [T]);
-
-impl<T: Number + Float> Gather<2> for Moments<'_, T> {
-    type Number = T;
-
-    #[inline(always)]
-    fn lane(self, elements: Range<usize>, _: usize) -> [T; 2] {
-        moments(&self.0[elements])
-    }
-
-    #[inline(always)]
-    fn rows(self, elements: Range<usize>, row: usize, columns: Range<usize>) -> [[T; COLUMNS]; 2] {
-        let count = T::from_f64((elements.len() / row) as f64);
-        let [mut means] = Sum(self.0).rows(elements.clone(), row, columns.clone());
-        means.iter_mut().for_each(|m| *m = *m / count);
-        let mut squares = [T::ZERO; COLUMNS];
-        for row in self.0[elements].chunks_exact(row) {
-            for ((s, &v), &mean) in squares.iter_mut().zip(&row[columns.clone()]).zip(&means) {
-                *s = (v - mean).mul_add(v - mean, *s);
-            }
-        }
-        [means, squares]
-    }
-
-    /// Chan, Golub and LeVeque, 1979.
-    #[inline(always)]
-    fn merged(a: [T; 2], b: [T; 2], counts: [usize; 2]) -> [T; 2] {
-        let [here, there] = counts.map(|n| T::from_f64(n as f64));
-        let (total, step) = (here + there, b[0] - a[0]);
-        let squares = step * step * (here * there / total);
-        [a[0] + step * (there / total), a[1] + b[1] + squares]
-    }
-}
-
-/// [`Moments`] of elements side by side, at most [`RUN`].
-#[inline(always)]
-pub(super) fn moments<T: Number + Float>(x: &[T]) -> [T; 2] {
-    let mean = sum_of([x], |[v]| v) / T::from_f64(x.len() as f64);
-    [mean, sum_of([x], |[v]| (v - mean) * (v - mean))]
-}
-
-/// The sums of gradients, and of gradients times the distance from the mean of their feature.
-#[derive(Clone, Copy)]
-pub(super) struct GradientSums<'a, T> {
-    pub(super) gradient: &'a [T],
-    pub(super) x: &'a [T],
-    pub(super) mean: &'a [T],
-}
-
-impl<T: Number + Float> Gather<2> for GradientSums<'_, T> {
-    type Number = T;
-
-    #[inline(always)]
-    fn lane(self, elements: Range<usize>, feature: usize) -> [T; 2] {
-        let (g, x) = (&self.gradient[elements.clone()], &self.x[elements]);
-        let mean = self.mean[feature];
-        let product = sum_of([g, x], |[g, x]| g * (x - mean));
-        [sum_of([g], |[g]| g), product]
-    }
-
-    #[inline(always)]
-    fn rows(self, elements: Range<usize>, row: usize, columns: Range<usize>) -> [[T; COLUMNS]; 2] {
-        let gradients = self.gradient[elements.clone()].chunks_exact(row);
-        let rows = gradients.zip(self.x[elements].chunks_exact(row));
-        let (mut sums, mut products) = ([T::ZERO; COLUMNS], [T::ZERO; COLUMNS]);
-        let mut means = [T::ZERO; COLUMNS];
-        for (mean, column) in means.iter_mut().zip(columns.clone()) {
-            *mean = self.mean[column % self.mean.len()];
-        }
-        for (g, x) in rows {
-            let (g, x) = (&g[columns.clone()], &x[columns.clone()]);
-            for (sum, &g) in sums.iter_mut().zip(g) {
-                *sum = *sum + g;
-            }
-            for (((product, &mean), &g), &x) in products.iter_mut().zip(&means).zip(g).zip(x) {
-                *product = g.mul_add(x - mean, *product);
-            }
-        }
-        [sums, products]
-    }
-
-    #[inline(always)]
-    fn merged(a: [T; 2], b: [T; 2], _: [usize; 2]) -> [T; 2] {
-        [a[0] + b[0], a[1] + b[1]]
-    }
 }
 
 struct Lane<G, const K: usize> {
@@ -228,9 +112,8 @@ impl<G: Gather<K>, const K: usize> Loop for Rows<'_, G, K> {
             for first in (0..features).step_by(COLUMNS) {
                 let columns = first..features.min(first + COLUMNS);
                 let all = gather.rows(start..end, features, columns.clone());
-                for k in 0..K {
-                    let out = &mut self.out[k * features..][columns.clone()];
-                    out.copy_from_slice(&all[k][..columns.len()]);
+                for (out, values) in self.out.chunks_exact_mut(features).zip(&all) {
+                    out[columns.clone()].copy_from_slice(&values[..columns.len()]);
                 }
             }
             return;
@@ -256,8 +139,8 @@ impl<G: Gather<K>, const K: usize> Loop for Rows<'_, G, K> {
                 });
             }
             let (_, all) = all.expect("there are rows");
-            for k in 0..K {
-                self.out[k * features + f] = all[k];
+            for (out, value) in self.out.chunks_exact_mut(features).zip(all) {
+                out[f] = value;
             }
         }
     }
