@@ -10,6 +10,9 @@ use crate::dtype::Element;
 use crate::op::{Arange, OneHot, Pad, ScatterAdd, Slice};
 use crate::{DType, Error, Result, Shape, Tensor};
 
+/// Shares of what parts are added to.
+const MOST_SHARES: usize = 16;
+
 /// Names an integer type of the dtype's width: moving elements needs no more.
 macro_rules! with_width {
     ($dtype:expr, $T:ident => $body:expr) => {
@@ -205,21 +208,31 @@ pub(super) fn gather(x: &Tensor, at: &Tensor, axis: usize, shape: Shape) -> Resu
 
 pub(super) fn scatter_add(x: &Tensor, at: &Tensor, s: &ScatterAdd, shape: Shape) -> Result<Tensor> {
     let lanes = Lanes::new(&shape, s.axis);
-    let places = places("scatter_add", at, lanes.axis)?;
+    let places: Vec<usize> = places("scatter_add", at, lanes.axis)?.collect();
+    let n = lanes.inner;
     with_number!(x.dtype(), T => {
         let source = x.raw::<T>();
-        let n = lanes.inner;
         Tensor::build(x.dtype(), shape, |out: &mut [T]| {
-            out.fill(T::ZERO);
-            let mut from = 0;
-            for o in 0..lanes.outer {
-                for i in places.clone() {
-                    let to = (o * lanes.axis + i) * n;
-                    for (o, &v) in out[to..to + n].iter_mut().zip(&source[from..from + n]) {
-                        *o = Number::add(*o, v);
+            if source.is_empty() {
+                return out.fill(T::ZERO);
+            }
+            let sources = source.chunks_exact(places.len() * n);
+            for (out, source) in out.chunks_exact_mut(lanes.axis * n).zip(sources) {
+                // Every share looks at all places, so there are few of them.
+                let share = out.len().div_ceil(MOST_SHARES).max(SHARE).next_multiple_of(n);
+                for_shares(out, share, &|start, out| {
+                    out.fill(T::ZERO);
+                    let rows = start / n..(start + out.len()) / n;
+                    for (i, from) in places.iter().zip(source.chunks_exact(n)) {
+                        if !rows.contains(i) {
+                            continue;
+                        }
+                        let to = &mut out[(i - rows.start) * n..][..n];
+                        for (o, &v) in to.iter_mut().zip(from) {
+                            *o = Number::add(*o, v);
+                        }
                     }
-                    from += n;
-                }
+                });
             }
         })
     })

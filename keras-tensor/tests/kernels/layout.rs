@@ -190,3 +190,22 @@ fn a_view_of_rows_is_read_and_not_written() {
     assert_eq!(x.to_vec::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     assert_eq!(row.to_vec::<f32>().unwrap(), [3.0, 4.0]);
 }
+
+#[test]
+fn parts_are_added_to_a_table_of_several_shares() {
+    let (size, width, count) = (3000, 40, 500);
+    let places: Vec<i32> = (0..count).map(|i| (i * i * 7 + i) % size).collect();
+    let parts: Vec<f64> = (0..count * width).map(f64::from).collect();
+    let mut wanted = vec![0.0; (size * width) as usize];
+    for (&place, part) in places.iter().zip(parts.chunks_exact(width as usize)) {
+        let to = &mut wanted[(place * width) as usize..][..width as usize];
+        to.iter_mut().zip(part).for_each(|(to, v)| *to += v);
+    }
+    let op = Op::ScatterAdd(ScatterAdd {
+        axis: 0,
+        size: size as usize,
+    });
+    let x = Tensor::new(&parts, [count as usize, width as usize]).unwrap();
+    let places = Tensor::new(&places, [count as usize]).unwrap();
+    assert_eq!(run(op, &[&x, &places]).to_f64_vec().unwrap(), wanted);
+}

@@ -1,11 +1,15 @@
 //! One step of each cell for one row of a batch, forwards and backwards.
 
 use num_traits::Float;
+use std::array::from_fn;
 
 use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::{Number, activate};
 use crate::kernels::simd::{Loop, vectorized};
 use crate::op::{Fused, Recurrent, RecurrentCell};
+
+/// Places that are computed together.
+const LANES: usize = 16;
 
 /// A row before a step, and where its results go.
 pub(super) struct Forward<'a, T> {
@@ -89,12 +93,14 @@ impl<T: Number + Float + Elementary> Cell<T> for Lstm {
         activate(self.new, new);
         activate(self.gate, output);
         let (input, forget) = input_forget.split_at(units);
-        vectorized(Each(c.len(), |j| {
-            c[j] = forget[j] * row.c_before[j] + input[j] * new[j]
-        }));
+        each(
+            [&mut *c],
+            [forget, row.c_before, input, new],
+            |_, [f, before, i, new]| [f * before + i * new],
+        );
         row.h.copy_from_slice(c);
         activate(self.new, row.h);
-        vectorized(Each(units, |j| row.h[j] = output[j] * row.h[j]));
+        each([row.h], [output], |[h], [o]| [o * h]);
     }
 
     fn backward(&self, row: Backward<T>) {
@@ -108,18 +114,20 @@ impl<T: Number + Float + Elementary> Cell<T> for Lstm {
         let (first, others) = row.sums.split_at_mut(units);
         let (second, others) = others.split_at_mut(units);
         let (third, last) = others.split_at_mut(units);
-        vectorized(Each(units, |j| {
-            last[j] = row.dh[j] * activated[j];
-            third[j] = row.dh[j] * output[j];
-        }));
+        each(
+            [&mut *last, &mut *third],
+            [row.dh, activated, output],
+            |_, [dh, activated, o]| [dh * activated, dh * o],
+        );
         through(self.new, activated, None, third);
-        vectorized(Each(units, |j| {
-            let dc = row.dc[j] + third[j];
-            first[j] = dc * new[j];
-            second[j] = dc * row.c_before[j];
-            third[j] = dc * input[j];
-            row.dc[j] = dc * forget[j];
-        }));
+        each(
+            [first, second, third, row.dc],
+            [new, row.c_before, input, forget],
+            |[_, _, third, dc], [new, before, i, f]| {
+                let dc = dc + third;
+                [dc * new, dc * before, dc * i, dc * f]
+            },
+        );
         let gates = [
             (self.gate, input),
             (self.gate, forget),
@@ -140,17 +148,26 @@ impl<T: Number + Float + Elementary> Cell<T> for Gru {
         let (gates, rest) = row.kept.split_at_mut(2 * units);
         let (new, of_state) = rest.split_at_mut(units);
         let (sums, products) = (row.sums, row.products);
-        vectorized(Each(2 * units, |j| gates[j] = sums[j] + products[j]));
+        let first = 2 * units;
+        each(
+            [&mut *gates],
+            [&sums[..first], &products[..first]],
+            |_, [x, h]| [x + h],
+        );
         activate(self.gate, gates);
         let (update, reset) = gates.split_at(units);
-        of_state.copy_from_slice(&products[2 * units..]);
-        vectorized(Each(units, |j| {
-            new[j] = sums[2 * units + j] + reset[j] * of_state[j]
-        }));
+        of_state.copy_from_slice(&products[first..]);
+        each(
+            [&mut *new],
+            [&sums[first..], reset, of_state],
+            |_, [x, r, h]| [x + r * h],
+        );
         activate(self.new, new);
-        vectorized(Each(units, |j| {
-            row.h[j] = new[j] + update[j] * (row.h_before[j] - new[j])
-        }));
+        each(
+            [row.h],
+            [new, update, row.h_before],
+            |_, [new, z, before]| [new + z * (before - new)],
+        );
     }
 
     fn backward(&self, row: Backward<T>) {
@@ -161,18 +178,18 @@ impl<T: Number + Float + Elementary> Cell<T> for Gru {
         let (d_update, others) = row.sums.split_at_mut(units);
         let (d_reset, others) = others.split_at_mut(units);
         let (d_of_state, d_new) = others.split_at_mut(units);
-        vectorized(Each(units, |j| {
-            let dh = row.dh[j];
-            d_update[j] = dh * (row.h_before[j] - new[j]);
-            d_new[j] = dh - dh * update[j];
-            row.dh[j] = dh * update[j];
-        }));
+        each(
+            [&mut *d_update, &mut *d_new, row.dh],
+            [row.h_before, new, update],
+            |[_, _, dh], [before, new, z]| [dh * (before - new), dh - dh * z, dh * z],
+        );
         through(self.gate, update, outer(0), d_update);
         through(self.new, new, outer(2), d_new);
-        vectorized(Each(units, |j| {
-            d_reset[j] = d_new[j] * of_state[j];
-            d_of_state[j] = d_new[j] * reset[j];
-        }));
+        each(
+            [&mut *d_reset, &mut *d_of_state],
+            [d_new, of_state, reset],
+            |_, [d_new, of_state, r]| [d_new * of_state, d_new * r],
+        );
         through(self.gate, reset, outer(1), d_reset);
         if let Some(outer) = outer(3) {
             add(d_of_state, outer);
@@ -185,43 +202,97 @@ fn through<T: Number + Float>(function: Fused, y: &[T], outer: Option<&[T]>, gra
     if let Some(outer) = outer {
         add(gradient, outer);
     }
-    let one = T::one();
-    let count = gradient.len();
+    let (zero, one, six) = (T::ZERO, T::one(), T::from_f64(6.0));
     match function {
         Fused::Linear => {}
-        Fused::Relu => vectorized(Each(count, |j| {
-            if y[j] <= T::ZERO {
-                gradient[j] = T::ZERO;
-            }
-        })),
-        Fused::Relu6 => vectorized(Each(count, |j| {
-            if y[j] <= T::ZERO || y[j] >= T::from_f64(6.0) {
-                gradient[j] = T::ZERO;
-            }
-        })),
-        Fused::Sigmoid => vectorized(Each(count, |j| {
-            gradient[j] = gradient[j] * (y[j] * (one - y[j]))
-        })),
-        Fused::Tanh => vectorized(Each(count, |j| {
-            gradient[j] = gradient[j] * (one - y[j] * y[j])
-        })),
+        Fused::Relu => each([gradient], [y], |[g], [y]| {
+            [if y <= zero { zero } else { g }]
+        }),
+        Fused::Relu6 => each([gradient], [y], |[g], [y]| {
+            [if y <= zero || y >= six { zero } else { g }]
+        }),
+        Fused::Sigmoid => each([gradient], [y], |[g], [y]| [g * (y * (one - y))]),
+        Fused::Tanh => each([gradient], [y], |[g], [y]| [g * (one - y * y)]),
     }
 }
 
 /// `to += from`.
 pub(super) fn add<T: Number + Float>(to: &mut [T], from: &[T]) {
-    vectorized(Each(to.len(), |j| to[j] = to[j] + from[j]));
+    each([to], [from], |[to], [from]| [to + from]);
 }
 
-/// A function of each of so many places.
-struct Each<F>(usize, F);
+/// Writes over slices of one length what a function makes of each place of them and of others.
+fn each<T: Number, const N: usize, const M: usize>(
+    outs: [&mut [T]; N],
+    ins: [&[T]; M],
+    f: impl Fn([T; N], [T; M]) -> [T; N],
+) {
+    vectorized(Each { outs, ins, f });
+}
 
-impl<F: FnMut(usize)> Loop for Each<F> {
+struct Each<'a, T, F, const N: usize, const M: usize> {
+    outs: [&'a mut [T]; N],
+    ins: [&'a [T]; M],
+    f: F,
+}
+
+impl<T, F, const N: usize, const M: usize> Loop for Each<'_, T, F, N, M>
+where
+    T: Number,
+    F: Fn([T; N], [T; M]) -> [T; N],
+{
     type Output = ();
     #[inline(always)]
-    fn run(mut self) {
-        for j in 0..self.0 {
-            (self.1)(j);
+    fn run(self) {
+        let Each { mut outs, ins, f } = self;
+        let count = outs[0].len();
+        let whole = count - count % LANES;
+        // Copies of a few elements: no slice can be suspected of being another one.
+        for start in (0..whole).step_by(LANES) {
+            let (mut before, mut given) = ([[T::ZERO; LANES]; N], [[T::ZERO; LANES]; M]);
+            for (lanes, out) in before.iter_mut().zip(&outs) {
+                lanes.copy_from_slice(&out[start..start + LANES]);
+            }
+            for (lanes, slice) in given.iter_mut().zip(&ins) {
+                lanes.copy_from_slice(&slice[start..start + LANES]);
+            }
+            let mut after = before;
+            for lane in 0..LANES {
+                let result = f(from_fn(|i| before[i][lane]), from_fn(|i| given[i][lane]));
+                for (lanes, v) in after.iter_mut().zip(result) {
+                    lanes[lane] = v;
+                }
+            }
+            for (out, lanes) in outs.iter_mut().zip(&after) {
+                out[start..start + LANES].copy_from_slice(lanes);
+            }
+        }
+        for j in whole..count {
+            let result = f(from_fn(|i| outs[i][j]), from_fn(|i| ins[i][j]));
+            for (out, v) in outs.iter_mut().zip(result) {
+                out[j] = v;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_is_computed_from_its_own() {
+        for count in [0, 1, LANES - 1, LANES, 2 * LANES, 3 * LANES + 5] {
+            let at = |scale: f64| -> Vec<f64> { (0..count).map(|i| scale * i as f64).collect() };
+            let (mut sum, mut product) = (at(1.0), at(10.0));
+            let (a, b) = (at(2.0), at(3.0));
+            each([&mut sum, &mut product], [&a, &b], |[s, p], [a, b]| {
+                [s + a + b, p + a * b]
+            });
+            for i in 0..count {
+                let x = i as f64;
+                assert_eq!((sum[i], product[i]), (6.0 * x, 10.0 * x + 6.0 * x * x));
+            }
         }
     }
 }
