@@ -23,10 +23,10 @@ impl<const FUSED: bool> Loop for MultiplyAdd<FUSED> {
         let (a, b) = std::hint::black_box((0.5f32, 0.25f32));
         for _ in 0..ROUNDS {
             for sums in &mut sums {
-                for l in 0..LANES {
-                    sums[l] = match FUSED {
-                        true => sums[l].mul_add(a, b),
-                        false => sums[l] * a + b,
+                for sum in sums {
+                    *sum = match FUSED {
+                        true => sum.mul_add(a, b),
+                        false => *sum * a + b,
                     };
                 }
             }

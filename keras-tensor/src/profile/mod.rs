@@ -4,6 +4,8 @@
 //! what is measured should be what happens without.
 
 mod table;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use rustc_hash::FxHashMap;
