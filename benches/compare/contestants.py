@@ -94,8 +94,8 @@ class Contestant:
                 env=environment(options),
                 preexec_fn=pin,
             )
-        except OSError as problem:
-            raise Failed(f"cannot be started: {problem}") from problem
+        except FileNotFoundError as problem:
+            raise Failed("not there; see --build-peers and peers/setup.sh") from problem
 
     def ask(self, steps):
         """One round: the answer, with the `cpu` seconds of it."""

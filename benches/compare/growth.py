@@ -106,4 +106,5 @@ def main():
         report.put(os.path.join(contestants.BENCHES, "README.md"), "growth", text)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares our workloads with those of other frameworks, in turns: ratios are those of a round.
 
-usage: run.py [--workloads NAME,...] [--peers NAME,...] [--rounds N] [--threads N] [--simd LEVEL] [--write]
+usage: run.py [--workloads NAME,...] [--peers NAME,...] [--rounds N] [--threads N] [--simd LEVEL] [--build-peers] [--write]
 
 Builds our program, makes the environments of the peers if they are not there (peers/setup.sh), runs the workloads one after
 the other, and prints tables. With --write they and a chart go into benches/README.md, between comments for these threads
@@ -34,6 +34,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2, help="1 also ties every process to one core")
     parser.add_argument("--simd", choices=["portable", "avx2", "avx512"], help="the widest vectors that may be used")
     parser.add_argument("--envs", default="~/.cache/keras-peers", help="where the peers' environments are")
+    parser.add_argument("--build-peers", action="store_true", help="build candle and burn first: long, once")
     parser.add_argument("--write", action="store_true", help="put tables and chart into benches/README.md")
     options = parser.parse_args()
     options.envs = os.path.expanduser(options.envs)
@@ -50,7 +51,7 @@ def prepare(options, peers):
     """Builds what runs and makes what is read. A peer that cannot be made is reported as failed when its turn comes."""
     build = ["cargo", "build", "--release", "--quiet"]
     subprocess.run([*build, "-p", "keras-benches", "--bins"], cwd=contestants.BENCHES, check=True)
-    for peer in set(contestants.RUST) & peers:
+    for peer in set(contestants.RUST) & peers if options.build_peers else ():
         here = {**os.environ, "CARGO_TARGET_DIR": "target"}
         subprocess.run(build, cwd=os.path.join(contestants.PEERS, peer), env=here)
     wanted = ("tf/bin/python", "pt/bin/python", "models/mlp.weights.h5", "models/mlp.onnx")
@@ -93,4 +94,5 @@ def main():
         write(found, options)
 
 
-main()
+if __name__ == "__main__":
+    main()
