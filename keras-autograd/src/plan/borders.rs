@@ -33,11 +33,8 @@ pub(super) fn borders(draft: &mut Draft) {
             Op::ConvFused(fused) => &mut fused.conv.padding,
             Op::Pool(pool) if pool.part == PoolPart::Max && is_positive() => {
                 // Each window still has a place inside.
-                let both = pool.padding.iter().zip(widths).zip(&pool.window);
-                let fits = |((p, w), &n): ((&(usize, usize), &(usize, usize)), &usize)| {
-                    p.0 + w.0 < n && p.1 + w.1 < n
-                };
-                if !both.clone().all(fits) {
+                let mut axes = pool.padding.iter().zip(widths).zip(&pool.window);
+                if axes.any(|((p, w), &n)| p.0 + w.0 >= n || p.1 + w.1 >= n) {
                     continue;
                 }
                 &mut pool.padding

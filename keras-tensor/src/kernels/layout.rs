@@ -134,7 +134,7 @@ pub(super) fn concat(inputs: &[&Tensor], axis: usize, shape: Shape) -> Result<Te
     let whole = Lanes::new(&shape, axis);
     let row = whole.axis * whole.inner;
     with_width!(inputs[0].dtype(), T => {
-        let parts: Vec<(&[T], usize)> = inputs
+        let parts: SmallVec<[(&[T], usize); 4]> = inputs
             .iter()
             .map(|t| (t.raw::<T>(), t.shape()[axis] * whole.inner))
             .collect();

@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -123,18 +123,17 @@ struct Pool {
     /// [`OPEN`], how many helpers may still join, and how many are at work, beside a count of the jobs.
     state: AtomicUsize,
     /// The job that is open.
-    job: Mutex<Option<Job>>,
+    job: Mutex<Option<&'static Job<'static>>>,
     asleep: AtomicUsize,
     wake: (Mutex<()>, Condvar),
 }
 
 /// A piece of work to be shared; it lives as long as it is open or somebody is at work on it.
-#[derive(Clone, Copy)]
-struct Job {
-    work: &'static (dyn Fn(usize) + Sync),
-    next: &'static AtomicUsize,
+struct Job<'a> {
+    work: &'a (dyn Fn(usize) + Sync),
     count: usize,
-    failed: &'static AtomicUsize,
+    next: AtomicUsize,
+    has_failed: AtomicBool,
 }
 
 const AT_WORK: usize = 1;
@@ -157,7 +156,7 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Job {
+impl Job<'_> {
     /// Does pieces until none is left; a panic of one is told, not spread.
     fn work(&self) {
         IS_INSIDE.set(true);
@@ -172,28 +171,24 @@ impl Job {
         }));
         IS_INSIDE.set(false);
         if outcome.is_err() {
-            self.failed.store(1, Relaxed);
+            self.has_failed.store(true, Relaxed);
         }
     }
 }
 
 impl Pool {
     fn run(&self, count: usize, helpers: usize, work: &(dyn Fn(usize) + Sync)) {
-        let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let job = Job {
+            work,
+            count,
+            next: AtomicUsize::new(0),
+            has_failed: AtomicBool::new(false),
+        };
         // SAFETY: the job is closed, and everybody has left it, before this function returns: helpers join by a change of
         // `state` that fails once it is closed, and nothing between here and `close` panics.
         #[allow(unsafe_code)]
-        let job = unsafe {
-            Job {
-                work: std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(
-                    work,
-                ),
-                next: &*(&raw const next),
-                count,
-                failed: &*(&raw const failed),
-            }
-        };
-        *held(&self.job) = Some(job);
+        let shared = unsafe { std::mem::transmute::<&Job<'_>, &'static Job<'static>>(&job) };
+        *held(&self.job) = Some(shared);
         let jobs = self.state.load(Relaxed) & !(JOB - 1);
         let open = jobs.wrapping_add(JOB) + OPEN + SEAT * helpers.min(MOST);
         self.state.store(open, SeqCst);
@@ -203,7 +198,7 @@ impl Pool {
         }
         job.work();
         self.close();
-        if failed.load(Relaxed) != 0 {
+        if job.has_failed.load(Relaxed) {
             resume_unwind(Box::new("a piece of shared work panicked"));
         }
     }
@@ -218,7 +213,7 @@ impl Pool {
     }
 
     /// Takes a seat at the open job, if there is one that `last` is not.
-    fn join(&self, last: &mut usize) -> Option<Job> {
+    fn join(&self, last: &mut usize) -> Option<&'static Job<'static>> {
         let state = self.state.load(Acquire);
         let is_new = state & !(JOB - 1) != *last;
         if !is_new || state & OPEN == 0 || state & (OPEN - SEAT) == 0 {

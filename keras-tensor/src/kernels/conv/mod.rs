@@ -209,7 +209,7 @@ impl Work {
             let reach = (geometry.taps[i] - 1) * geometry.dilation[i];
             *before = reach.checked_sub(geometry.before[i])?;
         }
-        (geometry.strides == [1; 3]).then(|| Work {
+        (geometry.strides == [1; 3]).then_some(Work {
             geometry: Geometry {
                 sizes: geometry.places,
                 places: geometry.sizes,

