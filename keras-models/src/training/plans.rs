@@ -127,16 +127,15 @@ impl Plans {
             return None;
         };
         let entry = &mut entries[at];
-        if entry.structure != structure {
-            entry.structure = structure;
-            entry.state = State::Seen;
-            return None;
-        }
+        let is_current = entry.structure == structure;
+        entry.structure = structure;
         let next = match &entry.state {
-            State::Refused => return None,
-            State::Ready(planned) if planned.plan.is_fresh() => return Some(planned.clone()),
-            State::Ready(planned) => planned.refreshed(),
-            State::Seen => Planned::new(root, x),
+            State::Refused if is_current => return None,
+            State::Ready(planned) if is_current && planned.plan.is_fresh() => {
+                return Some(planned.clone());
+            }
+            State::Ready(planned) if is_current => planned.refreshed(),
+            State::Seen | State::Refused | State::Ready(_) => Planned::new(root, x),
         };
         entry.state = next.map_or(State::Refused, |planned| State::Ready(Arc::new(planned)));
         match &entry.state {

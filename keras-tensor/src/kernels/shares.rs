@@ -1,5 +1,6 @@
 //! Work shared among threads. The size alone decides where it is cut, so results never depend on the number of threads.
 
+use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::sync::{Mutex, OnceLock};
 
@@ -96,6 +97,9 @@ pub(super) fn for_pairs<A: Sync, T: Send>(
     });
 }
 
+/// Parts of a loop that take no memory from the system.
+const PARTS: usize = 16;
+
 /// A loop over several slices of one length that can be cut in two.
 pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
     fn len(&self) -> usize;
@@ -109,7 +113,7 @@ pub(super) fn divided<L: Divide>(work: L) {
 
 /// Runs a loop in shares of `share` elements.
 pub(super) fn divided_by<L: Divide>(mut work: L, share: usize) {
-    let mut parts = Vec::new();
+    let mut parts: SmallVec<[Mutex<Option<L>>; PARTS]> = SmallVec::new();
     while work.len() > share {
         let (part, rest) = work.split_at(share);
         parts.push(Mutex::new(Some(part)));

@@ -20,9 +20,9 @@ fn both(model: &Model, x: &[Tensor]) -> (Vec<Tensor>, Option<Vec<Tensor>>) {
     };
     predict();
     predict();
-    let last = Some(predict());
+    let last = predict();
     let has_plan = model.planned_ops(&batch).is_some();
-    (eager.unwrap().into_vec(), last.filter(|_| has_plan))
+    (eager.unwrap().into_vec(), has_plan.then_some(last))
 }
 
 fn replay(case: &Case, tally: &mut Tally, refused: &mut Vec<String>) {
