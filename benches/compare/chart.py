@@ -16,7 +16,6 @@ COLOURS = {
     "torch": "#d55e00",
     "torch-channels-last": "#cc79a7",
     "candle": "#56b4e9",
-    "burn": "#332288",
     "keras-tf-call": "#7f3c00",
     "keras-tf-predict": "#4d4d00",
 }

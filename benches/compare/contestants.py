@@ -30,7 +30,7 @@ PYTHON = {
     "onnxruntime": ("tf", "onnx_peer.py"),
 }
 # The contestants in Rust: each a workspace of its own in `peers`.
-RUST = ("candle", "burn")
+RUST = ("candle",)
 # What keeps peers to the vectors that ours may use. ONNX Runtime has no such switch.
 NARROWED = {
     "avx2": {

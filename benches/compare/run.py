@@ -34,7 +34,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2, help="1 also ties every process to one core")
     parser.add_argument("--simd", choices=["portable", "avx2", "avx512"], help="the widest vectors that may be used")
     parser.add_argument("--envs", default="~/.cache/keras-peers", help="where the peers' environments are")
-    parser.add_argument("--build-peers", action="store_true", help="build candle and burn first: long, once")
+    parser.add_argument("--build-peers", action="store_true", help="build candle first: some minutes, once")
     parser.add_argument("--write", action="store_true", help="put tables and chart into benches/README.md")
     options = parser.parse_args()
     options.envs = os.path.expanduser(options.envs)

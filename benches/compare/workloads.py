@@ -38,8 +38,8 @@ RESNET, MOBILENET = {"file": "resnet50.onnx"}, {"file": "mobilenet_v2.onnx"}
 ONE = ("onnxruntime", *TRAINING, "keras-tf-call", "keras-tf-predict")
 
 WORKLOADS = [
-    Workload("w1", "W1 MNIST MLP, training step", "w1", *US, 2.0, (FLOOR, *TRAINING, "candle", "burn"), steps=375),
-    Workload("w2", "W2 small CNN, training step", "w2", *MS, 1.5, (*IMAGES, "candle", "burn"), steps=10),
+    Workload("w1", "W1 MNIST MLP, training step", "w1", *US, 2.0, (FLOOR, *TRAINING, "candle"), steps=375),
+    Workload("w2", "W2 small CNN, training step", "w2", *MS, 1.5, (*IMAGES, "candle"), steps=10),
     Workload("w3-1", "W3 ResNet50, one image", "w3", *MS, 1.2, (*ZOO, "candle"), **RESNET),
     Workload("w3-8", "W3 ResNet50, 8 images", "w3", *MS, 1.2, (*ZOO, "candle"), 8, **RESNET),
     Workload("w4", "W4 ResNet50, training step, 8 images", "w4", *MS, 1.3, IMAGES, 8),

@@ -6,11 +6,10 @@ use super::{Options, Round, predicting};
 use crate::bare::{BATCH, Epochs, Network, SIZES, train};
 use crate::digits::{CLASSES, Digits, PIXELS, Random};
 
-/// Images that W1 trains on.
+/// Images that there are.
 const SAMPLES: usize = 60_000;
-/// Samples of a step of the convolutional network, and images that it trains on.
+/// Samples of a step of the convolutional network.
 const WIDE_BATCH: usize = 128;
-const WIDE_SAMPLES: usize = 60 * WIDE_BATCH;
 
 /// The floor under W1: the same steps without a framework.
 pub(super) fn bare(options: &Options) -> keras::Result<Round> {
@@ -28,23 +27,30 @@ pub(super) fn bare(options: &Options) -> keras::Result<Round> {
     }))
 }
 
+/// The images of an epoch of so many steps as the program was started with, as it is for peers.
+fn samples(options: &Options, batch: usize) -> usize {
+    (options.steps * batch).min(SAMPLES)
+}
+
 /// W1: a training step of the MNIST network.
-pub(super) fn dense(_: &Options) -> keras::Result<Round> {
-    let (x, y) = Digits::load()?.floats(SAMPLES);
+pub(super) fn dense(options: &Options) -> keras::Result<Round> {
+    let samples = samples(options, BATCH);
+    let (x, y) = Digits::load()?.floats(samples);
     let data = (
-        Tensor::new(&x, [SAMPLES, PIXELS])?,
-        Tensor::new(&y, [SAMPLES, CLASSES])?,
+        Tensor::new(&x, [samples, PIXELS])?,
+        Tensor::new(&y, [samples, CLASSES])?,
     );
-    let shuffled = Dataset::from_tensor_slices(data)?.shuffle_seeded(SAMPLES, 8);
+    let shuffled = Dataset::from_tensor_slices(data)?.shuffle_seeded(samples, 8);
     fitting(compiled_mlp()?, shuffled.batch(BATCH))
 }
 
 /// W2: a training step of a small convolutional network.
-pub(super) fn convolutional(_: &Options) -> keras::Result<Round> {
-    let (x, y) = Digits::load()?.floats(WIDE_SAMPLES);
+pub(super) fn convolutional(options: &Options) -> keras::Result<Round> {
+    let samples = samples(options, WIDE_BATCH);
+    let (x, y) = Digits::load()?.floats(samples);
     let data = (
-        Tensor::new(&x, [WIDE_SAMPLES, 28, 28, 1])?,
-        Tensor::new(&y, [WIDE_SAMPLES, CLASSES])?,
+        Tensor::new(&x, [samples, 28, 28, 1])?,
+        Tensor::new(&y, [samples, CLASSES])?,
     );
     let mut network = Sequential::new(layers![
         Input::new([28, 28, 1]),
@@ -56,7 +62,7 @@ pub(super) fn convolutional(_: &Options) -> keras::Result<Round> {
         Dense::new(CLASSES).activation("softmax"),
     ]);
     network.compile(Compile::new("adam", "categorical_crossentropy").metric("accuracy"))?;
-    let shuffled = Dataset::from_tensor_slices(data)?.shuffle_seeded(WIDE_SAMPLES, 8);
+    let shuffled = Dataset::from_tensor_slices(data)?.shuffle_seeded(samples, 8);
     fitting(network, shuffled.batch(WIDE_BATCH))
 }
 
@@ -96,11 +102,17 @@ fn compiled_mlp() -> keras::Result<Sequential> {
     Ok(network)
 }
 
-/// A round is a call of `fit` with so many batches.
+/// A round is as many calls of `fit` as it takes for so many steps, each an epoch at most.
 fn fitting(mut network: Sequential, batches: Dataset) -> keras::Result<Round> {
+    let epoch = batches.cardinality().unwrap_or(1).max(1);
     Ok(Box::new(move |steps| {
-        let history = network.fit(&batches.take(steps), Fit::new().verbose(0))?;
-        Ok(history.last("accuracy").unwrap_or(f64::NAN))
+        let mut accuracy = f64::NAN;
+        for first in (0..steps).step_by(epoch) {
+            let part = batches.take(epoch.min(steps - first));
+            let history = network.fit(&part, Fit::new().verbose(0))?;
+            accuracy = history.last("accuracy").unwrap_or(f64::NAN);
+        }
+        Ok(accuracy)
     }))
 }
 

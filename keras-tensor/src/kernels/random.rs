@@ -32,7 +32,7 @@ pub(super) fn draw(r: &Random, seed: &Tensor) -> Result<Tensor> {
                         stream,
                         start,
                         out,
-                        f: |v, _| v * width + low,
+                        f: move |v, _| v * width + low,
                     });
                 });
             })?
@@ -112,7 +112,7 @@ pub(super) fn dropout(rate: f64, x: &Tensor, seed: &Tensor) -> Result<Tensor> {
                     stream,
                     start,
                     out,
-                    f: |drawn, x| if drawn >= rate { x * scale } else { 0.0 },
+                    f: move |drawn, x| if drawn >= rate { x * scale } else { 0.0 },
                 });
             });
         })

@@ -62,31 +62,61 @@ impl<T: Number + Float + Elementary> Epilogue<'_, T> {
     /// Finishes a part of a row: sums of the channels from `channel` on, which stand in the whole output from `at` on.
     #[inline(always)]
     pub(in crate::kernels) fn finish(&self, row: &mut [T], at: usize, channel: usize) {
-        if let Some(scale) = self.scale {
-            for (y, &scale) in row.iter_mut().zip(&scale[channel..]) {
-                *y = Number::mul(*y, scale);
+        let count = row.len();
+        // Of these activations, bounds are all.
+        let (low, high) = match self.activation {
+            Fused::Relu => (T::ZERO, T::HIGHEST),
+            Fused::Relu6 => (T::ZERO, T::from_f64(6.0)),
+            Fused::Linear | Fused::Sigmoid | Fused::Tanh => (T::LOWEST, T::HIGHEST),
+        };
+        let bounded = |y: T| Number::min(Number::max(y, low), high);
+        let bias = self.bias.map(|b| &b[channel..][..count]);
+        match (self.scale, bias) {
+            (Some(scale), Some(bias)) => {
+                let scale = &scale[channel..][..count];
+                let of = |i: usize, y: T| Number::add(Number::mul(y, scale[i]), bias[i]);
+                self.with_residual(row, at, of, bounded);
+            }
+            (None, Some(bias)) => {
+                self.with_residual(row, at, |i, y| Number::add(y, bias[i]), bounded)
+            }
+            (scale, None) => {
+                if let Some(scale) = scale {
+                    for (y, &scale) in row.iter_mut().zip(&scale[channel..]) {
+                        *y = Number::mul(*y, scale);
+                    }
+                }
+                self.with_residual(row, at, |_, y| y, bounded);
             }
         }
-        if let Some(bias) = self.bias {
-            for (y, &bias) in row.iter_mut().zip(&bias[channel..]) {
-                *y = Number::add(*y, bias);
-            }
-        }
-        if let Some(residual) = self.residual {
-            for (y, &residual) in row.iter_mut().zip(&residual[at..]) {
-                *y = Number::add(*y, residual);
-            }
-        }
-        let row = row.iter_mut();
         match self.activation {
-            Fused::Linear => {}
-            Fused::Relu => row.for_each(|y| *y = Number::max(*y, T::ZERO)),
-            Fused::Relu6 => {
-                let six = T::from_f64(6.0);
-                row.for_each(|y| *y = Number::min(Number::max(*y, T::ZERO), six));
+            Fused::Sigmoid => row.iter_mut().for_each(|y| *y = Elementary::sigmoid(*y)),
+            Fused::Tanh => row.iter_mut().for_each(|y| *y = Elementary::tanh(*y)),
+            Fused::Linear | Fused::Relu | Fused::Relu6 => {}
+        }
+    }
+
+    /// `bounded(of(i, y) + residual)` of each element `y` of a part of a row.
+    #[inline(always)]
+    fn with_residual(
+        &self,
+        row: &mut [T],
+        at: usize,
+        of: impl Fn(usize, T) -> T,
+        bounded: impl Fn(T) -> T,
+    ) {
+        match self.residual {
+            Some(residual) => {
+                let residual = residual[at..].iter();
+                for (i, (y, &residual)) in row.iter_mut().zip(residual).enumerate() {
+                    *y = bounded(Number::add(of(i, *y), residual));
+                }
             }
-            Fused::Sigmoid => row.for_each(|y| *y = Elementary::sigmoid(*y)),
-            Fused::Tanh => row.for_each(|y| *y = Elementary::tanh(*y)),
+            None => {
+                for (i, y) in row.iter_mut().enumerate() {
+                    *y = bounded(of(i, *y));
+                }
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ pub(in crate::kernels) trait Made<T>: Sync {
 impl<T: Copy + Sync> Left<T> for View<'_, T> {
     fn view(&self) -> Option<View<'_, T>> {
         // Rows that begin at the same place of a cache's sets push each other out of it.
-        let is_regular = (self.row * size_of::<T>()).is_multiple_of(2048) && self.column == 1;
+        let is_regular = (self.row * size_of::<T>()).is_multiple_of(4096) && self.column == 1;
         (!is_regular).then_some(*self)
     }
 

@@ -21,7 +21,7 @@ const SQUARES: usize = 28;
 /// Squares of four by four from which fewer products outweigh more weights.
 const MANY: usize = 40;
 /// Squares of two by two from which a kernel that is used once is worth being transformed.
-const WORTH: usize = 64;
+const WORTH: usize = 256;
 
 /// How large the squares of the output are.
 #[derive(Clone, Copy, PartialEq, Eq)]
