@@ -166,7 +166,8 @@ fn what_is_not_the_same_each_time_has_no_plan() {
     let (state, seeds) = (weight(&[3], 1), SeedGenerator::new(Some(1)));
     let before = [state.id(), seeds.state().id()];
     let count = std::cell::Cell::new(0.0);
-    let refused: [&dyn Fn(&Tensor) -> Result<Tensor>; 4] = [
+    type Work<'a> = &'a dyn Fn(&Tensor) -> Result<Tensor>;
+    let refused: [Work; 4] = [
         &|x| ops::multiply(x, ops::sum(x, None)?.item()?),
         &|x| {
             let _ = state.assign(&Tensor::new(&[1.0f32, 2.0, 3.0], [3])?);
