@@ -30,7 +30,7 @@ pub mod threads;
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Held};
 use crate::op::{Op, Outputs, Spec, Specs};
 use crate::{DType, Result, Tensor};
 
@@ -406,5 +406,10 @@ fn with_space<T: crate::Element>(
     size: usize,
     work: impl FnOnce(&mut [T]) -> Result<()>,
 ) -> Result<()> {
-    Tensor::try_build(T::DTYPE, [size].into(), work).map(drop)
+    let mut space = Buffer::take(size * size_of::<T>())?;
+    let memory = Arc::get_mut(&mut space).expect("a taken buffer has one holder");
+    let outcome = work(elements(memory, size));
+    // Kept for the next one.
+    drop(Held::new(space));
+    outcome
 }

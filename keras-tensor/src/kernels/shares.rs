@@ -75,10 +75,19 @@ pub(super) fn try_for_shares<T: Send>(
     share: usize,
     work: &(dyn Fn(usize, &mut [T]) -> Result<()> + Sync),
 ) -> Result<()> {
+    first_error(|failed| for_shares(out, share, &|start, out| failed(work(start, out))))
+}
+
+/// [`threads::share`] of work that can fail: an error that a piece gave.
+pub(super) fn try_share(count: usize, work: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {
+    first_error(|failed| threads::share(count, &|i| failed(work(i))))
+}
+
+/// Runs work that tells the outcome of each of its pieces; of several errors, any one will do.
+fn first_error(work: impl FnOnce(&(dyn Fn(Result<()>) + Sync))) -> Result<()> {
     let failed = OnceLock::new();
-    for_shares(out, share, &|start, out| {
-        if let Err(e) = work(start, out) {
-            // Of several errors, any one will do.
+    work(&|outcome| {
+        if let Err(e) = outcome {
             let _ = failed.set(e);
         }
     });

@@ -13,16 +13,14 @@ use geometry::Geometry;
 pub(super) use pool::pool;
 
 use std::ops::Range;
-use std::sync::Arc;
 use windows::Windows;
 
 use super::elementwise::Number;
 use super::gemm::{self, Finish, Float, Left, Output, Product, Right, View};
 use super::shares::{for_shares, try_for_shares};
-use super::{Real, elements, with_float};
-use crate::buffer::{Buffer, Held};
+use super::{Real, with_float, with_space};
 use crate::op::{Conv, ConvFused, ConvPart};
-use crate::{DType, Element, Result, Shape, Tensor};
+use crate::{DType, Result, Shape, Tensor};
 
 /// Elements of the gradient of the matrix of windows that are computed at a time.
 const WINDOWS: usize = 1 << 18;
@@ -181,7 +179,7 @@ impl Work {
         }
         // The other way round, windows are laid out in rows, as they lie in the input.
         let (depth, of_group) = (self.depth(), self.filters / self.groups);
-        with_room(depth * of_group, |turned| {
+        with_space(depth * of_group, |turned| {
             for group in 0..self.groups {
                 Product {
                     depth: rows,
@@ -197,6 +195,7 @@ impl Work {
                     row.iter_mut().zip(column).for_each(|(to, &v)| *to = v);
                 }
             }
+            Ok(())
         })
     }
 
@@ -251,10 +250,10 @@ impl Work {
             return Ok(());
         }
         if let Some(reverse) = self.reverse() {
-            return with_room(kernel.len(), |turned| {
+            return with_space(kernel.len(), |turned| {
                 self.turned(kernel, turned);
                 reverse.output(g, turned, None, &Epilogue::NOTHING, x)
-            })?;
+            });
         }
         self.scattered(g, kernel, x)
     }
@@ -268,7 +267,7 @@ impl Work {
             x.fill(T::ZERO);
             let all = x.len() / to * self.geometry.count();
             let at_once = self.rows_at_once().min(all);
-            with_room(at_once * depth, |windows| {
+            with_space(at_once * depth, |windows| {
                 for first in (0..all).step_by(at_once) {
                     let count = at_once.min(all - first);
                     let windows = &mut windows[..count * depth];
@@ -286,19 +285,10 @@ impl Work {
                         self.add_back(windows, first..first + count, group, x);
                     }
                 }
+                Ok(())
             })
         })
     }
-}
-
-/// `work` with room for so many elements.
-fn with_room<T: Element, R>(size: usize, work: impl FnOnce(&mut [T]) -> R) -> Result<R> {
-    let mut room = Buffer::take(size * size_of::<T>())?;
-    let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
-    let result = work(elements(memory, size));
-    // Kept for the next one.
-    drop(Held::new(room));
-    Ok(result)
 }
 
 /// Whether every channel is convolved by itself.

@@ -1,14 +1,11 @@
 //! Pooling: windows folded in blocks of channels.
 
-use std::sync::Arc;
-
 use super::super::elementwise::Number;
 use super::super::shares::for_shares;
 use super::super::simd::{Loop, vectorized};
-use super::super::{elements, with_float};
+use super::super::{with_float, with_space};
 use super::geometry::Geometry;
 use super::lines::Lines;
-use crate::buffer::{Buffer, Held};
 use crate::op::{Pool, PoolPart};
 use crate::{Result, Shape, Tensor};
 
@@ -266,14 +263,11 @@ impl Work {
     }
 
     fn spread<T: Number + Send + Sync>(&self, x: &[T], g: &[T], out: &mut [T]) -> Result<()> {
-        let mut room = Buffer::take(g.len() * size_of::<u32>())?;
-        let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
-        let places = elements::<u32>(memory, g.len());
-        self.fold(&Lines::of_output(&self.geometry), &Place(x), places);
-        self.fold(&Lines::of_input(&self.geometry), &Spread { places, g }, out);
-        // Kept for the next one.
-        drop(Held::new(room));
-        Ok(())
+        with_space(g.len(), |places: &mut [u32]| {
+            self.fold(&Lines::of_output(&self.geometry), &Place(x), places);
+            self.fold(&Lines::of_input(&self.geometry), &Spread { places, g }, out);
+            Ok(())
+        })
     }
 
     fn share<T: Number + Send + Sync>(&self, g: &[T], out: &mut [T]) {

@@ -7,9 +7,8 @@ mod view;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::elements;
-use super::threads;
-use crate::buffer::{Buffer, Held};
+use super::{threads, with_space};
+use crate::buffer::Buffer;
 use crate::{Element, Tensor};
 use micro::{Tile, Tiled};
 pub(super) use pack::{Left, Made};
@@ -62,16 +61,6 @@ pub(super) struct Product<'a, T> {
     pub(super) right: Right<'a, T>,
     pub(super) add: bool,
     pub(super) finish: Option<&'a dyn Finish<T>>,
-}
-
-/// Memory for so many elements, for as long as `work` takes; `None` if there is none.
-fn with_room<T: Element, R>(size: usize, work: impl FnOnce(&mut [T]) -> R) -> Option<R> {
-    let mut room = Buffer::take(size * size_of::<T>()).ok()?;
-    let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
-    let result = work(elements(memory, size));
-    // Kept for the next one.
-    drop(Held::new(room));
-    Some(result)
 }
 
 /// How many elements a right factor takes that is laid out.
@@ -156,13 +145,14 @@ impl<T: Float> Product<'_, T> {
         if let Right::View(right) = self.right
             && depth * n <= WHOLE
         {
-            let done = with_room(packed_size::<T>(depth, n), |room| {
+            let done = with_space(packed_size::<T>(depth, n), |room| {
                 pack(&right, depth, n, room);
                 let right = Right::Packed(room);
                 let product = &Product { right, ..*self };
                 by_rows(Work { product, ..work });
+                Ok(())
             });
-            if done.is_some() {
+            if done.is_ok() {
                 return;
             }
         }
@@ -209,7 +199,7 @@ impl<T: Float> Work<'_, T> {
             Right::Packed(_) => 0,
             Right::View(_) | Right::Made(_) => longest * width * at_once.min(panels.len()),
         };
-        let done = with_room(of_left + of_right, |room: &mut [T]| {
+        let done = with_space(of_left + of_right, |room: &mut [T]| {
             let (left_room, right_room) = room.split_at_mut(of_left);
             for first in panels.clone().step_by(at_once) {
                 let panels = first..(first + at_once).min(panels.end);
@@ -225,8 +215,9 @@ impl<T: Float> Work<'_, T> {
                     self.block(&place, tiles.clone(), left_room, right_room);
                 }
             }
+            Ok(())
         });
-        if done.is_none() {
+        if done.is_err() {
             let columns = self.panels.at(panels.start).columns.start
                 ..self.panels.at(panels.end - 1).columns.end;
             self.slowly(rows, columns);

@@ -31,30 +31,37 @@ impl<T: Copy + Sync> Left<T> for View<'_, T> {
     }
 
     fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
-        pack(self, rows, depth, to);
+        let width = rows.len();
+        lay_out(self, rows, depth, width, to);
     }
 }
 
-/// `to[p * rows + r] = x[r, p]`.
-fn pack<T: Copy>(x: &View<T>, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
+/// `to[p * width + r] = x[r, p]`, counted from the first row and place.
+fn lay_out<T: Copy>(
+    x: &View<T>,
+    rows: Range<usize>,
+    depth: Range<usize>,
+    width: usize,
+    to: &mut [T],
+) {
     let count = rows.len();
     if x.row == 1 {
-        for (p, to) in depth.zip(to.chunks_exact_mut(count)) {
-            to.copy_from_slice(&x.data[p * x.column + rows.start..][..count]);
+        for (p, to) in depth.zip(to.chunks_exact_mut(width)) {
+            to[..count].copy_from_slice(&x.data[p * x.column + rows.start..][..count]);
         }
         return;
     }
     let runs = depth.step_by_run(RUN);
-    for (run, to) in runs.zip(to.chunks_mut(RUN * count)) {
+    for (run, to) in runs.zip(to.chunks_mut(RUN * width)) {
         for (i, r) in rows.clone().enumerate() {
             let from = &x.data[r * x.row + run.start * x.column..];
             if x.column == 1 {
-                for (to, &v) in to[i..].iter_mut().step_by(count).zip(&from[..run.len()]) {
+                for (to, &v) in to[i..].iter_mut().step_by(width).zip(&from[..run.len()]) {
                     *to = v;
                 }
             } else {
                 for p in 0..run.len() {
-                    to[p * count + i] = from[p * x.column];
+                    to[p * width + i] = from[p * x.column];
                 }
             }
         }
@@ -118,26 +125,6 @@ impl Panels {
         if columns.len() < width {
             to.fill(T::default());
         }
-        if x.column == 1 {
-            for (p, to) in depth.zip(to.chunks_exact_mut(width)) {
-                let from = &x.data[p * x.row + columns.start..][..columns.len()];
-                to[..columns.len()].copy_from_slice(from);
-            }
-            return;
-        }
-        for (run, to) in depth.step_by_run(RUN).zip(to.chunks_mut(RUN * width)) {
-            for (i, c) in columns.clone().enumerate() {
-                let from = &x.data[c * x.column + run.start * x.row..];
-                if x.row == 1 {
-                    for (to, &v) in to[i..].iter_mut().step_by(width).zip(&from[..run.len()]) {
-                        *to = v;
-                    }
-                } else {
-                    for p in 0..run.len() {
-                        to[p * width + i] = from[p * x.row];
-                    }
-                }
-            }
-        }
+        lay_out(&x.transposed(), columns, depth, width, to);
     }
 }

@@ -31,6 +31,15 @@ impl<'a, T> View<'a, T> {
             || (rows - 1) * self.row + (columns - 1) * self.column < self.data.len()
     }
 
+    /// The transposed matrix.
+    pub(super) fn transposed(self) -> Self {
+        View {
+            data: self.data,
+            row: self.column,
+            column: self.row,
+        }
+    }
+
     /// An element.
     pub(in crate::kernels) fn at(&self, row: usize, column: usize) -> T
     where

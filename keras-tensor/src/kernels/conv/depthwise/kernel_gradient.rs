@@ -1,15 +1,12 @@
 //! The derivative of a depthwise convolution by its kernel: parts of the rows are summed apart, then added in order.
 
-use std::sync::Arc;
-
-use super::super::super::elements;
 use super::super::super::elementwise::Number;
 use super::super::super::shares::for_shares;
 use super::super::super::simd::{Loop, widest};
+use super::super::super::with_space;
 use super::super::lines::{Lines, Run};
 use super::{LANES, PLACES, Work, add_product, lanes, rows};
 use crate::Result;
-use crate::buffer::{Buffer, Held};
 use crate::dtype::Element;
 
 /// Steps of a part, and the most parts that there are.
@@ -136,33 +133,30 @@ pub(in super::super) fn kernel_gradient<T: Number + Element>(
     let cost = count.saturating_mul(lines.width() * size);
     let at_once = count.div_ceil((cost / PART).clamp(1, PARTS));
     let parts = count.div_ceil(at_once);
-    let mut room = Buffer::take(parts * size * size_of::<T>())?;
-    let memory = Arc::get_mut(&mut room).expect("a taken buffer has one holder");
-    let sums = elements::<T>(memory, parts * size);
-    sums.fill(T::ZERO);
-    for_shares(sums, size, &|start, kernel| {
-        let first = start / size * at_once;
-        let rows = first..count.min(first + at_once);
-        if work.multiplier() == 1 {
-            let (lines, channels) = (&lines, work.channels);
-            return widest(Part {
-                lines,
-                x,
-                g,
-                channels,
-                rows,
-                kernel,
-            });
+    with_space(parts * size, |sums: &mut [T]| {
+        sums.fill(T::ZERO);
+        for_shares(sums, size, &|start, kernel| {
+            let first = start / size * at_once;
+            let rows = first..count.min(first + at_once);
+            if work.multiplier() == 1 {
+                let (lines, channels) = (&lines, work.channels);
+                return widest(Part {
+                    lines,
+                    x,
+                    g,
+                    channels,
+                    rows,
+                    kernel,
+                });
+            }
+            rows::kernel_gradient(work, &lines, x, g, rows, kernel);
+        });
+        kernel.copy_from_slice(&sums[..size]);
+        for part in sums[size..].chunks_exact(size) {
+            for (to, &sum) in kernel.iter_mut().zip(part) {
+                *to = to.add(sum);
+            }
         }
-        rows::kernel_gradient(work, &lines, x, g, rows, kernel);
-    });
-    kernel.copy_from_slice(&sums[..size]);
-    for part in sums[size..].chunks_exact(size) {
-        for (to, &sum) in kernel.iter_mut().zip(part) {
-            *to = to.add(sum);
-        }
-    }
-    // Kept for the next one.
-    drop(Held::new(room));
-    Ok(())
+        Ok(())
+    })
 }

@@ -9,10 +9,10 @@ use std::array::from_fn;
 use std::sync::OnceLock;
 
 use super::super::gemm::{self, Output, Product, Right, View};
-use super::super::shares::for_shares;
+use super::super::shares::{for_shares, try_share};
 use super::super::simd::{Loop, widest};
-use super::super::threads;
-use super::{Epilogue, Work, with_room};
+use super::super::with_space;
+use super::{Epilogue, Work};
 use crate::{Result, Tensor, observe};
 use transforms::{Four, LANES, Lanes, Transforms, Two};
 
@@ -89,10 +89,10 @@ fn run<V: Transforms<N, M>, const N: usize, const M: usize>(
     let kept = tensor.and_then(|t| t.kept("winograd", layout, size, make));
     match kept {
         Some(kept) => squares::<V, N, M>(work, x, &kept.as_slice()[..size], epilogue, y),
-        None => with_room(size, |room| {
+        None => with_space(size, |room| {
             make(room)?;
             squares::<V, N, M>(work, x, room, epilogue, y)
-        })?,
+        }),
     }
 }
 
@@ -104,7 +104,7 @@ fn transformed<V: Transforms<N, M>, const N: usize, const M: usize>(
 ) -> Result<()> {
     let (channels, filters) = (work.channels, work.filters);
     let of_channel = N * N * filters;
-    with_room(channels * of_channel, |room| {
+    with_space(channels * of_channel, |room| {
         for_shares(room, of_channel, &|start, to| {
             widest(TransformKernel::<V, N, M> {
                 kernel: &kernel[start / of_channel * filters..],
@@ -119,6 +119,7 @@ fn transformed<V: Transforms<N, M>, const N: usize, const M: usize>(
             let factor = View::strided(&room[start / size * filters..], of_channel);
             gemm::pack(&factor, channels, filters, to);
         });
+        Ok(())
     })
 }
 
@@ -167,11 +168,10 @@ fn squares<V: Transforms<N, M>, const N: usize, const M: usize>(
     let count = work.batch * grid[0] * grid[1];
     let blocks = count.div_ceil(SQUARES).next_multiple_of(2);
     let y = Output::new(y, work.filters);
-    let failed = OnceLock::new();
-    threads::share(blocks, &|i| {
+    try_share(blocks, &|i| {
         let block = i * count / blocks..(i + 1) * count / blocks;
         if block.is_empty() {
-            return;
+            return Ok(());
         }
         // SAFETY: a place of the output belongs to one square, and a square to one block.
         #[allow(unsafe_code)]
@@ -183,12 +183,8 @@ fn squares<V: Transforms<N, M>, const N: usize, const M: usize>(
             count: block.len(),
             x,
         };
-        if let Err(e) = squares.compute::<V, N, M>(factors, epilogue, y) {
-            // Of several errors, any one will do.
-            let _ = failed.set(e);
-        }
-    });
-    failed.into_inner().map_or(Ok(()), Err)
+        squares.compute::<V, N, M>(factors, epilogue, y)
+    })
 }
 
 /// Some squares of the output, counted over all samples.
@@ -216,7 +212,7 @@ impl Squares<'_> {
         };
         let (of_input, of_products) = (self.count * row, self.count * filters);
         let size = gemm::packed_size::<f32>(channels, filters);
-        with_room(N * N * (of_input + of_products), |room| {
+        with_space(N * N * (of_input + of_products), |room| {
             let (input, products) = room.split_at_mut(N * N * of_input);
             widest(TransformInput::<V, N, M> {
                 squares: self,
@@ -242,6 +238,7 @@ impl Squares<'_> {
                 y,
                 transforms: std::marker::PhantomData,
             });
+            Ok(())
         })
     }
 
