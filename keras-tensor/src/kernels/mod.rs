@@ -26,6 +26,7 @@ mod softmax;
 mod sort;
 mod strided;
 pub mod threads;
+mod vector;
 
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
@@ -374,7 +375,10 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
 }
 
 /// All that floats have which kernels are compiled for.
-trait Real: gemm::Float + elementwise::Number + num_traits::Float + elementary::Elementary {}
+trait Real:
+    gemm::Float + elementwise::Number + num_traits::Float + elementary::Elementary + vector::Vectors
+{
+}
 
 impl Real for f32 {}
 impl Real for f64 {}

@@ -104,10 +104,20 @@ fn swapped<T: Copy>(
         let count = (high - first).min(out.len() / wide);
         let matrix = start(row / high, &sizes[..rank - 2], &steps[..rank - 2]);
         let (here, rest) = std::mem::take(&mut out).split_at_mut(count * wide);
+        turned(&source[matrix + first..], step, wide, here);
+        row += count;
+        out = rest;
+    }
+}
+
+/// Writes the first columns of a matrix, whose rows begin `step` elements apart, as rows of `wide` elements.
+pub(super) fn turned<T: Copy>(source: &[T], step: usize, wide: usize, out: &mut [T]) {
+    for rows in out.chunks_mut(TILE * wide).enumerate() {
+        let (first, rows) = (rows.0 * TILE, rows.1);
         for column in (0..wide).step_by(TILE) {
             let columns = column..wide.min(column + TILE);
-            for (i, out) in here.chunks_exact_mut(wide).enumerate() {
-                let source = &source[matrix + first + i + column * step..];
+            for (i, out) in rows.chunks_exact_mut(wide).enumerate() {
+                let source = &source[first + i + column * step..];
                 let values = source.iter().step_by(step);
                 out[columns.clone()]
                     .iter_mut()
@@ -115,8 +125,6 @@ fn swapped<T: Copy>(
                     .for_each(|(o, v)| *o = *v);
             }
         }
-        row += count;
-        out = rest;
     }
 }
 

@@ -5,24 +5,19 @@ mod rows;
 
 pub(super) use kernel_gradient::kernel_gradient;
 
-use std::ops::Range;
-
 use super::super::Real;
 use super::super::elementwise::Number;
 use super::super::shares::for_shares;
-use super::super::simd::{Loop, widest};
-use super::Work;
+use super::super::vector::{Vector, VectorLoop, Width};
 use super::epilogue::Epilogue;
 use super::lines::{Lines, Run};
+use super::{Work, blocks};
 
 /// Channels that are summed side by side.
 const LANES: usize = 16;
 
 /// Neighbouring places that are summed together.
 const PLACES: usize = 4;
-
-/// Channels after which the next places come: what neighbouring places and rows share is still near then.
-const CHANNELS: usize = 128;
 
 impl Work {
     /// Filters of each channel.
@@ -49,138 +44,142 @@ struct Segment<'a, T> {
     run: &'a Run,
     /// The sample that is read.
     source: &'a [T],
+    kernel: &'a [T],
     /// Where the first place finds an element, and where the tap lies in the kernel that meets it.
     taps: &'a [(usize, usize)],
-    /// The channels that are summed, and all.
-    part: Range<usize>,
     channels: usize,
+    epilogue: &'a Epilogue<'a, T>,
+    /// The element of the whole result that the row begins with.
+    start: usize,
 }
 
-impl<T: Real> Loop for Gather<'_, T> {
+impl<T: Real> VectorLoop<T> for Gather<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run(mut self) {
-        let out = std::mem::take(&mut self.out);
+    fn run<V: Vector<Element = T>>(self, width: Width<V>) {
+        match self.channels < V::LANES {
+            true => self.rows(Width::<[T; 1]>::of_arrays()),
+            false => self.rows(width),
+        }
+    }
+}
+
+impl<T: Real> Gather<'_, T> {
+    #[inline(always)]
+    fn rows<V: Vector<Element = T>>(self, width: Width<V>) {
         let (lines, n) = (self.lines, self.channels);
         let (of_line, of_sample) = (lines.width() * n, lines.source().0 * n);
-        for first in (0..n).step_by(CHANNELS) {
-            let part = first..n.min(first + CHANNELS);
-            for (i, out) in out.chunks_exact_mut(of_line).enumerate() {
-                let line = self.start / of_line + i;
-                let source = &self.source[line / lines.count() * of_sample..][..of_sample];
-                let rows = lines.rows(line % lines.count());
-                for run in &lines.runs {
-                    let taps = &lines.window(&rows, run, n);
-                    let part = part.clone();
-                    let segment = Segment {
-                        run,
-                        source,
-                        taps,
-                        part,
-                        channels: n,
-                    };
-                    if n < LANES {
-                        segment.sum::<1>(self.kernel, out);
-                    } else {
-                        segment.sum::<LANES>(self.kernel, out);
-                    }
+        for (i, out) in self.out.chunks_exact_mut(of_line).enumerate() {
+            let line = self.start / of_line + i;
+            let rows = lines.rows(line % lines.count());
+            for run in &lines.runs {
+                Segment {
+                    run,
+                    source: &self.source[line / lines.count() * of_sample..][..of_sample],
+                    kernel: self.kernel,
+                    taps: &lines.window(&rows, run, n),
+                    channels: n,
+                    epilogue: self.epilogue,
+                    start: line * of_line,
                 }
-                if self.epilogue.is_nothing() {
-                    continue;
-                }
-                for (place, row) in out.chunks_exact_mut(n).enumerate() {
-                    let at = line * of_line + place * n + first;
-                    self.epilogue.finish(&mut row[part.clone()], at, first);
-                }
+                .sum(width, out);
+            }
+            if self.epilogue.is_curved() {
+                self.epilogue.curve(out);
             }
         }
     }
 }
 
-impl<T: Number> Segment<'_, T> {
+impl<T: Real> Segment<'_, T> {
     #[inline(always)]
-    fn sum<const LANES: usize>(&self, kernel: &[T], out: &mut [T]) {
-        let threes = self.taps.as_chunks::<3>();
-        let is_three = LANES > 1 && self.run.taps.len() == 3 && self.run.is_dense();
+    fn sum<V: Vector<Element = T>>(&self, width: Width<V>, out: &mut [T]) {
+        let threes = self.taps.as_chunks::<3>().0;
+        let is_three = self.run.taps.len() == 3 && self.run.is_dense();
+        // Places before channels: what lies side by side in memory is read one after the other.
         let mut p = 0;
         while p + PLACES <= self.run.count {
-            match self.run.advance {
-                1 if is_three => self.three::<LANES, 1>(threes.0, p, kernel, out),
-                2 if is_three => self.three::<LANES, 2>(threes.0, p, kernel, out),
-                _ => self.places::<LANES, PLACES>(p, kernel, out),
+            for c in blocks(self.channels, V::LANES) {
+                match self.run.advance {
+                    1 if is_three => self.three::<V, 1>(width, threes, p, c, out),
+                    2 if is_three => self.three::<V, 2>(width, threes, p, c, out),
+                    _ => self.places::<V, PLACES>(width, p, c, out),
+                }
             }
             p += PLACES;
         }
         while p < self.run.count {
-            self.places::<LANES, 1>(p, kernel, out);
+            for c in blocks(self.channels, V::LANES) {
+                self.places::<V, 1>(width, p, c, out);
+            }
             p += 1;
         }
     }
 
-    /// Sums some places of any window, from the `p`-th on.
+    /// Sums some places of any window, from the `p`-th on, for the channels of a vector from `c` on.
     #[inline(always)]
-    fn places<const LANES: usize, const P: usize>(&self, p: usize, kernel: &[T], out: &mut [T]) {
-        let step = self.run.advance * self.channels;
-        for c in blocks(self.part.clone(), self.channels, LANES) {
-            let mut sums = [[T::ZERO; LANES]; P];
-            for &(from, tap) in self.taps {
-                let tap = lanes(kernel, tap + c);
-                let from = from + p * step + c;
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    add_product(sums, lanes(self.source, from + i * step), tap);
-                }
-            }
-            self.store(sums, p, c, out);
-        }
-    }
-
-    /// Sums some places of a window with three elements side by side in each row: each is read once.
-    #[inline(always)]
-    fn three<const LANES: usize, const ADVANCE: usize>(
+    fn places<V: Vector<Element = T>, const P: usize>(
         &self,
-        taps: &[[(usize, usize); 3]],
-        p: usize,
-        kernel: &[T],
-        out: &mut [T],
-    ) {
-        let n = self.channels;
-        for c in blocks(self.part.clone(), n, LANES) {
-            let mut sums = [[T::ZERO; LANES]; PLACES];
-            for [t, u, v] in taps {
-                let from = t.0 + p * ADVANCE * n + c;
-                let taps = [
-                    lanes(kernel, t.1 + c),
-                    lanes(kernel, u.1 + c),
-                    lanes(kernel, v.1 + c),
-                ];
-                for column in 0..(PLACES - 1) * ADVANCE + 3 {
-                    let x = lanes(self.source, from + column * n);
-                    for (i, sums) in sums.iter_mut().enumerate() {
-                        if let Some(tap) = column.checked_sub(i * ADVANCE)
-                            && tap < 3
-                        {
-                            add_product(sums, x, taps[tap]);
-                        }
-                    }
-                }
-            }
-            self.store(sums, p, c, out);
-        }
-    }
-
-    #[inline(always)]
-    fn store<const LANES: usize, const P: usize>(
-        &self,
-        sums: [[T; LANES]; P],
+        width: Width<V>,
         p: usize,
         c: usize,
         out: &mut [T],
     ) {
-        let first = (self.run.first + p * self.run.step) * self.channels + c;
-        let step = self.run.step * self.channels;
-        for (i, sums) in sums.iter().enumerate() {
-            let to = first + i * step;
-            out[to..to + LANES].copy_from_slice(sums);
+        let step = self.run.advance * self.channels;
+        let mut sums = [V::zero(width); P];
+        for &(from, tap) in self.taps {
+            let tap = V::load(width, &self.kernel[tap + c..]);
+            let source = &self.source[from + p * step + c..];
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = sum.plus_product(V::load(width, &source[i * step..]), tap);
+            }
+        }
+        self.store(width, sums, p, c, out);
+    }
+
+    /// The same for a window with three elements side by side in each row: each is read once.
+    #[inline(always)]
+    fn three<V: Vector<Element = T>, const ADVANCE: usize>(
+        &self,
+        width: Width<V>,
+        taps: &[[(usize, usize); 3]],
+        p: usize,
+        c: usize,
+        out: &mut [T],
+    ) {
+        let n = self.channels;
+        let mut sums = [V::zero(width); PLACES];
+        for row in taps {
+            let tap = |i: usize| V::load(width, &self.kernel[row[i].1 + c..]);
+            let taps = [tap(0), tap(1), tap(2)];
+            let source = &self.source[row[0].0 + p * ADVANCE * n + c..];
+            for column in 0..(PLACES - 1) * ADVANCE + 3 {
+                let x = V::load(width, &source[column * n..]);
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    if let Some(tap) = column.checked_sub(i * ADVANCE)
+                        && tap < 3
+                    {
+                        *sum = sum.plus_product(x, taps[tap]);
+                    }
+                }
+            }
+        }
+        self.store(width, sums, p, c, out);
+    }
+
+    #[inline(always)]
+    fn store<V: Vector<Element = T>, const P: usize>(
+        &self,
+        width: Width<V>,
+        sums: [V; P],
+        p: usize,
+        c: usize,
+        out: &mut [T],
+    ) {
+        for (i, &sum) in sums.iter().enumerate() {
+            let to = (self.run.first + (p + i) * self.run.step) * self.channels + c;
+            let sum = self.epilogue.of_vector(width, sum, self.start + to, c);
+            sum.store(&mut out[to..]);
         }
     }
 }
@@ -190,12 +189,6 @@ impl<T: Number> Segment<'_, T> {
 fn lanes<T: Copy, const LANES: usize>(values: &[T], at: usize) -> [T; LANES] {
     let values = &values[at..at + LANES];
     *values.first_chunk().expect("a block of channels is whole")
-}
-
-/// Where blocks of so many channels begin: the last one reaches back to be whole.
-#[inline(always)]
-fn blocks(part: Range<usize>, all: usize, lanes: usize) -> impl Iterator<Item = usize> {
-    part.step_by(lanes).map(move |c| c.min(all - lanes))
 }
 
 #[inline(always)]
@@ -217,7 +210,7 @@ pub(super) fn output<T: Real>(
     gather(work, &lines, work.filters, y, &|start, out| {
         if work.multiplier() == 1 {
             let channels = work.channels;
-            return widest(Gather {
+            return T::with_vectors(Gather {
                 lines: &lines,
                 source: x,
                 kernel,
@@ -240,7 +233,7 @@ pub(super) fn input<T: Real>(work: &Work, g: &[T], kernel: &[T], x: &mut [T]) {
     gather(work, &lines, work.channels, x, &|start, out| {
         if work.multiplier() == 1 {
             let (channels, epilogue) = (work.channels, &Epilogue::NOTHING);
-            return widest(Gather {
+            return T::with_vectors(Gather {
                 lines: &lines,
                 source: g,
                 kernel,

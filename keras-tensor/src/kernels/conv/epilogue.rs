@@ -4,6 +4,7 @@ use num_traits::Float;
 
 use super::super::elementary::Elementary;
 use super::super::elementwise::Number;
+use super::super::vector::{Vector, Width};
 use crate::Element;
 use crate::op::Fused;
 
@@ -59,6 +60,50 @@ impl<T> Epilogue<'_, T> {
 }
 
 impl<T: Number + Float + Elementary> Epilogue<'_, T> {
+    /// Whether the activation is more than bounds: [`Epilogue::curve`] applies it.
+    pub(in crate::kernels) fn is_curved(&self) -> bool {
+        matches!(self.activation, Fused::Sigmoid | Fused::Tanh)
+    }
+
+    /// Applies an activation that is more than bounds to a part of a row.
+    #[inline(always)]
+    pub(in crate::kernels) fn curve(&self, row: &mut [T]) {
+        match self.activation {
+            Fused::Sigmoid => row.iter_mut().for_each(|y| *y = Elementary::sigmoid(*y)),
+            Fused::Tanh => row.iter_mut().for_each(|y| *y = Elementary::tanh(*y)),
+            Fused::Linear | Fused::Relu | Fused::Relu6 => {}
+        }
+    }
+
+    /// Finishes a vector of sums, of the channels from `channel` on, that stands in the whole output at `at`, up to
+    /// [`Epilogue::curve`].
+    #[inline(always)]
+    pub(in crate::kernels) fn of_vector<V: Vector<Element = T>>(
+        &self,
+        width: Width<V>,
+        sums: V,
+        at: usize,
+        channel: usize,
+    ) -> V {
+        let mut y = sums;
+        if let Some(scale) = self.scale {
+            y = y.times(V::load(width, &scale[channel..]));
+        }
+        if let Some(bias) = self.bias {
+            y = y.plus(V::load(width, &bias[channel..]));
+        }
+        if let Some(residual) = self.residual {
+            y = y.plus(V::load(width, &residual[at..]));
+        }
+        if matches!(self.activation, Fused::Relu | Fused::Relu6) {
+            y = y.at_least(V::zero(width));
+        }
+        if self.activation == Fused::Relu6 {
+            y = y.at_most(V::splat(width, T::from_f64(6.0)));
+        }
+        y
+    }
+
     /// Finishes a part of a row: sums of the channels from `channel` on, which stand in the whole output from `at` on.
     #[inline(always)]
     pub(in crate::kernels) fn finish(&self, row: &mut [T], at: usize, channel: usize) {
@@ -89,11 +134,7 @@ impl<T: Number + Float + Elementary> Epilogue<'_, T> {
                 self.with_residual(row, at, |_, y| y, bounded);
             }
         }
-        match self.activation {
-            Fused::Sigmoid => row.iter_mut().for_each(|y| *y = Elementary::sigmoid(*y)),
-            Fused::Tanh => row.iter_mut().for_each(|y| *y = Elementary::tanh(*y)),
-            Fused::Linear | Fused::Relu | Fused::Relu6 => {}
-        }
+        self.curve(row);
     }
 
     /// `bounded(of(i, y) + residual)` of each element `y` of a part of a row.

@@ -18,6 +18,7 @@ use windows::Windows;
 use super::elementwise::Number;
 use super::gemm::{self, Finish, Float, Left, Output, Product, Right, View};
 use super::shares::{for_shares, try_for_shares};
+use super::strided::turned;
 use super::{Real, with_float, with_space};
 use crate::op::{Conv, ConvFused, ConvPart};
 use crate::{DType, Result, Shape, Tensor};
@@ -164,7 +165,11 @@ impl Work {
         Ok(())
     }
 
-    fn kernel_gradient<T: Float>(&self, x: &[T], g: &[T], kernel: &mut [T]) -> Result<()> {
+    fn kernel_gradient<T: Real>(&self, x: &[T], g: &[T], kernel: &mut [T]) -> Result<()> {
+        if T::DTYPE == DType::F32 && winograd::suits_kernel(self) {
+            let (x, g) = (bytemuck::cast_slice(x), bytemuck::cast_slice(g));
+            return winograd::kernel_gradient(self, x, g, bytemuck::cast_slice_mut(kernel));
+        }
         let rows = self.batch * self.geometry.count();
         if self.is_plain() {
             Product {
@@ -228,6 +233,9 @@ impl Work {
         let of_tap = channels * self.filters;
         for_shares(to, of_tap, &|start, to| {
             let from = &kernel[kernel.len() - start - of_tap..][..of_tap];
+            if self.groups == 1 {
+                return turned(from, filters, channels, to);
+            }
             for (f, row) in to.chunks_exact_mut(self.channels).enumerate() {
                 for (c, to) in row.iter_mut().enumerate() {
                     let (group, c) = (c / channels, c % channels);
@@ -289,6 +297,14 @@ impl Work {
             })
         })
     }
+}
+
+/// Where vectors of channels begin; the last one reaches back to be whole.
+#[inline(always)]
+fn blocks(channels: usize, lanes: usize) -> impl Iterator<Item = usize> {
+    (0..channels)
+        .step_by(lanes)
+        .map(move |c| c.min(channels - lanes))
 }
 
 /// Whether every channel is convolved by itself.

@@ -4,10 +4,10 @@
 //! shared axis with one rounding a step, whatever the tile it falls into, so results do not depend on how a product is cut
 //! (nor on the width of the vectors, where the machine has a fused multiply-add).
 
-use num_traits::Float;
 use std::array::from_fn;
 
 use super::super::simd::level;
+use super::super::vector::Vector;
 
 /// One tile: `c (+)= a b`. Strides count elements; a row of `b` is contiguous, and so is one of `c`.
 #[derive(Clone, Copy)]
@@ -49,24 +49,6 @@ impl<T> Kernels<T> {
     }
 }
 
-/// A vector register.
-///
-/// # Safety
-/// All functions want the machine to have the instructions of the implementing type, and pointers to so many elements.
-#[allow(unsafe_code)]
-trait Vector: Copy {
-    type Element: Copy;
-    const LANES: usize;
-    unsafe fn load(from: *const Self::Element) -> Self;
-    /// One element in all lanes.
-    unsafe fn splat(from: *const Self::Element) -> Self;
-    unsafe fn zero() -> Self;
-    unsafe fn store(self, to: *mut Self::Element);
-    unsafe fn plus(self, other: Self) -> Self;
-    /// `self + a * b`.
-    unsafe fn plus_product(self, a: Self, b: Self) -> Self;
-}
-
 /// # Safety
 /// See [`Kernel`].
 #[allow(unsafe_code)]
@@ -74,14 +56,14 @@ trait Vector: Copy {
 unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
     // SAFETY: the caller's promise covers all that is read and written here.
     unsafe {
-        let mut sums = [[V::zero(); VECTORS]; ROWS];
+        let mut sums = [[V::nothing(); VECTORS]; ROWS];
         // Rows three apart have a pointer each; those between are reached by one or two strides from it.
         let mut a: [*const V::Element; ROWS] = from_fn(|i| t.a.wrapping_add(i / 3 * 3 * t.a_row));
         let mut b = t.b;
         for _ in 0..t.depth {
-            let right: [V; VECTORS] = from_fn(|j| V::load(b.add(j * V::LANES)));
+            let right: [V; VECTORS] = from_fn(|j| V::read(b.add(j * V::LANES)));
             for i in 0..ROWS {
-                let left = V::splat(a[i].wrapping_add(i % 3 * t.a_row));
+                let left = V::spread(*a[i].wrapping_add(i % 3 * t.a_row));
                 for j in 0..VECTORS {
                     sums[i][j] = sums[i][j].plus_product(left, right[j]);
                 }
@@ -95,50 +77,11 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
             for (j, sum) in sums.iter().enumerate() {
                 let to = t.c.add(i * t.c_row + j * V::LANES);
                 if t.add {
-                    V::load(to).plus(*sum).store(to);
+                    V::read(to).plus(*sum).write(to);
                 } else {
-                    sum.store(to);
+                    sum.write(to);
                 }
             }
-        }
-    }
-}
-
-/// Vectors that every machine has: arrays, of which the compiler makes what it can.
-#[allow(unsafe_code)]
-impl<T: Float> Vector for [T; 4] {
-    type Element = T;
-    const LANES: usize = 4;
-    #[inline(always)]
-    unsafe fn load(from: *const T) -> Self {
-        // SAFETY: as promised, there are four elements; arrays are aligned as these are.
-        unsafe { *from.cast() }
-    }
-    #[inline(always)]
-    unsafe fn splat(from: *const T) -> Self {
-        // SAFETY: as promised, there is an element.
-        [unsafe { *from }; 4]
-    }
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        [T::zero(); 4]
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut T) {
-        // SAFETY: as promised, there is room for four elements.
-        unsafe { *to.cast() = self }
-    }
-    #[inline(always)]
-    unsafe fn plus(self, other: Self) -> Self {
-        from_fn(|i| self[i] + other[i])
-    }
-    #[inline(always)]
-    unsafe fn plus_product(self, a: Self, b: Self) -> Self {
-        // Where it is not an instruction, a fused multiply-add is a slow function.
-        if cfg!(target_arch = "aarch64") {
-            from_fn(|i| a[i].mul_add(b[i], self[i]))
-        } else {
-            from_fn(|i| self[i] + a[i] * b[i])
         }
     }
 }
@@ -185,49 +128,6 @@ mod x86 {
     use super::*;
     use std::arch::x86_64::*;
 
-    macro_rules! vector {
-        ($vector:ty, $element:ty, $lanes:literal, $load:ident, $splat:ident, $zero:ident, $store:ident, $add:ident, $fma:ident) => {
-            #[allow(unsafe_code)]
-            // SAFETY (of each): the machine has the instruction, and pointers are good, as promised.
-            impl Vector for $vector {
-                type Element = $element;
-                const LANES: usize = $lanes;
-                #[inline(always)]
-                unsafe fn load(from: *const $element) -> Self {
-                    unsafe { $load(from) }
-                }
-                #[inline(always)]
-                unsafe fn splat(from: *const $element) -> Self {
-                    unsafe { $splat(*from) }
-                }
-                #[inline(always)]
-                unsafe fn zero() -> Self {
-                    unsafe { $zero() }
-                }
-                #[inline(always)]
-                unsafe fn store(self, to: *mut $element) {
-                    unsafe { $store(to, self) }
-                }
-                #[inline(always)]
-                unsafe fn plus(self, other: Self) -> Self {
-                    unsafe { $add(self, other) }
-                }
-                #[inline(always)]
-                unsafe fn plus_product(self, a: Self, b: Self) -> Self {
-                    unsafe { $fma(a, b, self) }
-                }
-            }
-        };
-    }
-    #[rustfmt::skip]
-    mod vectors {
-        use super::*;
-        vector!(__m512, f32, 16, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps);
-        vector!(__m512d, f64, 8, _mm512_loadu_pd, _mm512_set1_pd, _mm512_setzero_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd);
-        vector!(__m256, f32, 8, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps);
-        vector!(__m256d, f64, 4, _mm256_loadu_pd, _mm256_set1_pd, _mm256_setzero_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_fmadd_pd);
-    }
-
     /// # Safety
     /// See [`Kernel`].
     #[allow(unsafe_code)]
@@ -262,7 +162,8 @@ mod x86 {
             static WIDTHS: [Kernels<f64>; 3] = [
                 table!(portable, [f64; 4], [1 2 3 4]),
                 table!(avx2, __m256d, [1 2 3 4 5 6]),
-                table!(avx512, __m512d, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
+                // Rarely wanted: not compiled a third time.
+                table!(avx2, __m256d, [1 2 3 4 5 6]),
             ];
             &WIDTHS
         }

@@ -69,6 +69,16 @@ pub(super) fn packed_size<T: Float>(depth: usize, columns: usize) -> usize {
     depth * Panels { lanes, columns }.width()
 }
 
+/// Where an element of a right factor `[depth, columns]` stands that is laid out; those of a vector that begins there follow.
+pub(super) fn packed_at<T: Float>(
+    [depth, columns]: [usize; 2],
+    [row, column]: [usize; 2],
+) -> usize {
+    let lanes = T::kernels().lanes;
+    let panel = Panels { lanes, columns }.at(column / (2 * lanes));
+    panel.columns.start * depth + row * panel.width + column - panel.columns.start
+}
+
 /// A right factor that is a weight, laid out once and kept until the weight changes; `None` where it is read from where it
 /// lies instead.
 pub(super) fn kept<T: Float>(
@@ -242,9 +252,7 @@ impl<T: Float> Work<'_, T> {
                     let right = match product.right {
                         Right::View(right) => right.data[p * right.row + c * right.column],
                         Right::Packed(right) => {
-                            let panel = self.panels.at(c / (2 * self.panels.lanes));
-                            let start = panel.columns.start * product.depth + p * panel.width;
-                            right[start + c - panel.columns.start]
+                            right[packed_at::<T>([product.depth, self.out.columns], [p, c])]
                         }
                         Right::Made(right) => {
                             let mut one = [T::default()];

@@ -32,7 +32,7 @@ impl<'a, T> View<'a, T> {
     }
 
     /// The transposed matrix.
-    pub(super) fn transposed(self) -> Self {
+    pub(in crate::kernels) fn transposed(self) -> Self {
         View {
             data: self.data,
             row: self.column,

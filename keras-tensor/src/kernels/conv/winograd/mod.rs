@@ -3,25 +3,38 @@
 //!
 //! `KERAS_WINOGRAD=off` leaves it out.
 
+mod gradient;
+mod squares;
 mod transforms;
 
-use std::array::from_fn;
+use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::super::gemm::{self, Output, Product, Right, View};
-use super::super::shares::{for_shares, try_share};
-use super::super::simd::{Loop, widest};
+use super::super::shares::try_share;
+use super::super::threads;
+use super::super::vector::{Vector, VectorLoop, Vectors, Width};
 use super::super::with_space;
 use super::{Epilogue, Work};
 use crate::{Result, Tensor, observe};
-use transforms::{Four, LANES, Lanes, Transforms, Two};
+pub(super) use gradient::kernel_gradient;
+use squares::{Patches, Placed, Squares};
+use transforms::{Four, Linear, Transforms, Two};
 
 /// Squares of the input that are transformed before they are multiplied.
 const SQUARES: usize = 28;
 /// Squares of four by four from which fewer products outweigh more weights.
 const MANY: usize = 40;
+/// Squares of four by four from which the gradient by the kernel is worth it.
+const FEW: usize = 16;
 /// Squares of two by two from which a kernel that is used once is worth being transformed.
 const WORTH: usize = 256;
+
+/// Channels of a kernel that a thread transforms at a time.
+const CHANNELS: usize = 8;
+/// Channels and filters from which products are worth it; vectors have fewer lanes.
+const NARROW: usize = 32;
 
 /// How large the squares of the output are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,26 +45,33 @@ pub(super) enum Side {
 
 /// The squares that suit a convolution, if any do. In training they are small: rounding errors are those of plain sums then.
 pub(super) fn side(work: &Work) -> Option<Side> {
+    if !suits(work) {
+        return None;
+    }
+    let squares = |side: usize| Squares::new(work, side).count();
+    match observe::anybody() {
+        _ if squares(4) >= MANY => Some(Side::Four),
+        false => Some(Side::Two),
+        true => (squares(2) >= WORTH).then_some(Side::Two),
+    }
+}
+
+/// Whether a convolution is one that there are transforms for.
+fn suits(work: &Work) -> bool {
     let geometry = &work.geometry;
     let is_plain = geometry.taps == [1, 3, 3]
         && geometry.strides == [1; 3]
         && geometry.dilation == [1; 3]
         && work.groups == 1
         && geometry.sizes[0] == 1
-        && work.channels >= 2 * LANES
-        && work.filters >= 2 * LANES;
-    if !is_plain || !is_on() {
-        return None;
-    }
-    let squares = |side: usize| {
-        let [_, high, wide] = geometry.places;
-        work.batch * high.div_ceil(side) * wide.div_ceil(side)
-    };
-    match observe::anybody() {
-        true => (squares(2) >= WORTH).then_some(Side::Two),
-        false if squares(4) >= MANY => Some(Side::Four),
-        false => Some(Side::Two),
-    }
+        && work.channels >= NARROW
+        && work.filters >= NARROW;
+    is_plain && is_on()
+}
+
+/// Whether the gradient by the kernel is computed here.
+pub(super) fn suits_kernel(work: &Work) -> bool {
+    suits(work) && Squares::new(work, 4).count() >= FEW
 }
 
 fn is_on() -> bool {
@@ -75,7 +95,7 @@ pub(super) fn output(
     }
 }
 
-fn run<V: Transforms<N, M>, const N: usize, const M: usize>(
+fn run<S: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
     x: &[f32],
     kernel: &[f32],
@@ -85,87 +105,96 @@ fn run<V: Transforms<N, M>, const N: usize, const M: usize>(
 ) -> Result<()> {
     let size = N * N * gemm::packed_size::<f32>(work.channels, work.filters);
     let layout = [N, work.channels, work.filters, 0, 0];
-    let make = |to: &mut [f32]| transformed::<V, N, M>(work, kernel, to);
+    let make = |to: &mut [f32]| {
+        transformed::<S, N, M>(work, kernel, to);
+        Ok(())
+    };
     let kept = tensor.and_then(|t| t.kept("winograd", layout, size, make));
     match kept {
-        Some(kept) => squares::<V, N, M>(work, x, &kept.as_slice()[..size], epilogue, y),
+        Some(kept) => multiplied::<S, N, M>(work, x, &kept.as_slice()[..size], epilogue, y),
         None => with_space(size, |room| {
-            make(room)?;
-            squares::<V, N, M>(work, x, room, epilogue, y)
+            transformed::<S, N, M>(work, kernel, room);
+            multiplied::<S, N, M>(work, x, room, epilogue, y)
         }),
     }
 }
 
-/// The kernel as `N * N` right factors `[channels, filters]`.
-fn transformed<V: Transforms<N, M>, const N: usize, const M: usize>(
+/// The kernel as `N * N` right factors `[channels, filters]`, laid out for products.
+fn transformed<S: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
     kernel: &[f32],
     to: &mut [f32],
-) -> Result<()> {
+) {
     let (channels, filters) = (work.channels, work.filters);
-    let of_channel = N * N * filters;
-    with_space(channels * of_channel, |room| {
-        for_shares(room, of_channel, &|start, to| {
-            widest(TransformKernel::<V, N, M> {
-                kernel: &kernel[start / of_channel * filters..],
-                step: channels * filters,
-                filters,
-                to,
-                transforms: std::marker::PhantomData,
-            });
+    let size = gemm::packed_size::<f32>(channels, filters);
+    let to = Output::new(to, size);
+    let count = channels.div_ceil(CHANNELS);
+    threads::share(count, &|i| {
+        f32::with_vectors(TransformKernel::<S::Kernel, N> {
+            kernel,
+            channels: i * CHANNELS..((i + 1) * CHANNELS).min(channels),
+            all: channels,
+            filters,
+            // SAFETY: each thread writes the elements of its own channels.
+            #[allow(unsafe_code)]
+            to: unsafe { to.tile(0..to.rows(), 0..size) },
+            map: PhantomData,
         });
-        let size = gemm::packed_size::<f32>(channels, filters);
-        for_shares(to, size, &|start, to| {
-            let factor = View::strided(&room[start / size * filters..], of_channel);
-            gemm::pack(&factor, channels, filters, to);
-        });
-        Ok(())
-    })
+    });
 }
 
-/// Lines as columns.
-#[inline(always)]
-fn turned<const A: usize, const B: usize>(lines: [[Lanes<f32>; A]; B]) -> [[Lanes<f32>; B]; A] {
-    from_fn(|i| from_fn(|j| lines[j][i]))
-}
-
-struct TransformKernel<'a, V, const N: usize, const M: usize> {
-    /// From the channel on.
+struct TransformKernel<'a, 'b, L, const N: usize> {
     kernel: &'a [f32],
-    /// Elements from a tap to the next.
-    step: usize,
+    channels: Range<usize>,
+    /// How many channels there are.
+    all: usize,
     filters: usize,
-    to: &'a mut [f32],
-    transforms: std::marker::PhantomData<V>,
+    /// A factor in each row.
+    to: Output<'b, f32>,
+    map: PhantomData<L>,
 }
 
-impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop for TransformKernel<'_, V, N, M> {
+impl<L: Linear<3, N>, const N: usize> VectorLoop<f32> for TransformKernel<'_, '_, L, N> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
-        for f in (0..self.filters).step_by(LANES) {
-            let tap = |i: usize| Lanes::load(&self.kernel[i * self.step..][..self.filters][f..]);
-            let lines: [[Lanes<f32>; N]; 3] =
-                from_fn(|j| V::of_kernel(from_fn(|i| tap(i * 3 + j))));
-            for (i, line) in turned(lines).into_iter().enumerate() {
-                for (j, value) in V::of_kernel(line).into_iter().enumerate() {
-                    value.store(&mut self.to[(i * N + j) * self.filters..][..self.filters][f..]);
+    fn run<V: Vector<Element = f32>>(mut self, width: Width<V>) {
+        let mut square = [[V::zero(width); 3]; 3];
+        for c in self.channels {
+            for f in (0..self.filters).step_by(V::LANES) {
+                let filters = f..self.filters.min(f + V::LANES);
+                let taps = self.kernel.chunks_exact(self.all * self.filters);
+                for (value, tap) in square.as_flattened_mut().iter_mut().zip(taps) {
+                    let row = &tap[c * self.filters..][..self.filters];
+                    *value = V::load_some(width, &row[filters.clone()]);
+                }
+                let values = L::both(width, &square);
+                let at = gemm::packed_at::<f32>([self.all, self.filters], [c, f]);
+                for (i, value) in values.as_flattened().iter().enumerate() {
+                    value.store(self.to.part(i, at, V::LANES));
                 }
             }
         }
     }
 }
 
-fn squares<V: Transforms<N, M>, const N: usize, const M: usize>(
+/// Elements from one row of channels to the next where they are read as a factor: rows that begin at the same place of a
+/// cache's sets push each other out of it.
+fn apart(channels: usize) -> usize {
+    match (channels * size_of::<f32>()).is_multiple_of(1024) {
+        true => channels + 16,
+        false => channels,
+    }
+}
+
+fn multiplied<S: Transforms<N, M>, const N: usize, const M: usize>(
     work: &Work,
     x: &[f32],
     factors: &[f32],
     epilogue: &Epilogue<f32>,
     y: &mut [f32],
 ) -> Result<()> {
-    let [_, high, wide] = work.geometry.places;
-    let grid = [high.div_ceil(M), wide.div_ceil(M)];
-    let count = work.batch * grid[0] * grid[1];
+    let squares = Squares::new(work, M);
+    let count = squares.count();
     let blocks = count.div_ceil(SQUARES).next_multiple_of(2);
     let y = Output::new(y, work.filters);
     try_share(blocks, &|i| {
@@ -176,171 +205,54 @@ fn squares<V: Transforms<N, M>, const N: usize, const M: usize>(
         // SAFETY: a place of the output belongs to one square, and a square to one block.
         #[allow(unsafe_code)]
         let y = unsafe { y.tile(0..y.rows(), 0..y.columns()) };
-        let squares = Squares {
-            work,
-            grid,
-            first: block.start,
-            count: block.len(),
-            x,
-        };
-        squares.compute::<V, N, M>(factors, epilogue, y)
+        block_of::<S, N, M>(&squares, block, x, factors, epilogue, y)
     })
 }
 
-/// Some squares of the output, counted over all samples.
-struct Squares<'a> {
-    work: &'a Work,
-    /// Squares along the two axes of a sample.
-    grid: [usize; 2],
-    first: usize,
-    count: usize,
-    x: &'a [f32],
-}
-
-impl Squares<'_> {
-    fn compute<V: Transforms<N, M>, const N: usize, const M: usize>(
-        &self,
-        factors: &[f32],
-        epilogue: &Epilogue<f32>,
-        y: Output<f32>,
-    ) -> Result<()> {
-        let (channels, filters) = (self.work.channels, self.work.filters);
-        // Rows that begin at the same place of a cache's sets push each other out of it.
-        let row = match (channels * size_of::<f32>()).is_multiple_of(1024) {
-            true => channels + LANES,
-            false => channels,
-        };
-        let (of_input, of_products) = (self.count * row, self.count * filters);
-        let size = gemm::packed_size::<f32>(channels, filters);
-        with_space(N * N * (of_input + of_products), |room| {
-            let (input, products) = room.split_at_mut(N * N * of_input);
-            widest(TransformInput::<V, N, M> {
-                squares: self,
-                row,
-                to: input,
-                transforms: std::marker::PhantomData,
-            });
-            let matrices = input.chunks_exact(of_input).zip(factors.chunks_exact(size));
-            for (out, (input, factor)) in products.chunks_exact_mut(of_products).zip(matrices) {
-                Product {
-                    depth: channels,
-                    left: &View::strided(input, row),
-                    right: Right::Packed(factor),
-                    add: false,
-                    finish: None,
-                }
-                .compute(Output::new(out, filters));
+/// The output of some squares.
+fn block_of<S: Transforms<N, M>, const N: usize, const M: usize>(
+    squares: &Squares,
+    block: Range<usize>,
+    x: &[f32],
+    factors: &[f32],
+    epilogue: &Epilogue<f32>,
+    y: Output<f32>,
+) -> Result<()> {
+    let work = squares.work;
+    let (channels, filters) = (work.channels, work.filters);
+    let row = apart(channels);
+    let (of_input, of_products) = (block.len() * row, block.len() * filters);
+    let size = gemm::packed_size::<f32>(channels, filters);
+    with_space(N * N * (of_input + of_products), |room| {
+        let (input, products) = room.split_at_mut(N * N * of_input);
+        f32::with_vectors(Patches::<S::Input, N, N> {
+            image: squares.of_input(x),
+            squares: block.clone(),
+            row,
+            to: input,
+            map: PhantomData,
+        });
+        let matrices = input.chunks_exact(of_input).zip(factors.chunks_exact(size));
+        for (out, (input, factor)) in products.chunks_exact_mut(of_products).zip(matrices) {
+            Product {
+                depth: channels,
+                left: &View::strided(input, row),
+                right: Right::Packed(factor),
+                add: false,
+                finish: None,
             }
-            widest(TransformProducts::<V, N, M> {
-                squares: self,
-                products,
-                epilogue,
-                y,
-                transforms: std::marker::PhantomData,
-            });
-            Ok(())
-        })
-    }
-
-    /// The sample of a square, and its first place in it.
-    #[inline(always)]
-    fn at(&self, square: usize, side: usize) -> (usize, [usize; 2]) {
-        let (square, [high, wide]) = (self.first + square, self.grid);
-        let place = [square / wide % high * side, square % wide * side];
-        (square / wide / high, place)
-    }
-}
-
-struct TransformInput<'a, V, const N: usize, const M: usize> {
-    squares: &'a Squares<'a>,
-    /// Elements from a square's channels to the next one's.
-    row: usize,
-    to: &'a mut [f32],
-    transforms: std::marker::PhantomData<V>,
-}
-
-impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop for TransformInput<'_, V, N, M> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let squares = self.squares;
-        let (geometry, channels) = (&squares.work.geometry, squares.work.channels);
-        let [_, high, wide] = geometry.sizes;
-        for square in 0..squares.count {
-            let (sample, place) = squares.at(square, M);
-            // Where each place of the square begins in the input; none where it is outside.
-            let places: [[Option<usize>; N]; N] = from_fn(|i| {
-                from_fn(|j| {
-                    let a = (place[0] + i)
-                        .checked_sub(geometry.before[1])
-                        .filter(|&a| a < high)?;
-                    let b = (place[1] + j)
-                        .checked_sub(geometry.before[2])
-                        .filter(|&b| b < wide)?;
-                    Some(((sample * high + a) * wide + b) * channels)
-                })
-            });
-            for c in (0..channels).step_by(LANES) {
-                let at = |i: usize, j: usize| match places[i][j] {
-                    Some(from) => Lanes::load(&squares.x[from..][..channels][c..]),
-                    None => Lanes::zero(),
-                };
-                let lines: [[Lanes<f32>; N]; N] = from_fn(|j| V::of_input(from_fn(|i| at(i, j))));
-                for (i, line) in turned(lines).into_iter().enumerate() {
-                    for (j, value) in V::of_input(line).into_iter().enumerate() {
-                        let to = ((i * N + j) * squares.count + square) * self.row;
-                        value.store(&mut self.to[to..][..channels][c..]);
-                    }
-                }
-            }
+            .compute(Output::new(out, filters));
         }
-    }
-}
-
-struct TransformProducts<'a, 'b, V, const N: usize, const M: usize> {
-    squares: &'a Squares<'a>,
-    products: &'a [f32],
-    epilogue: &'a Epilogue<'a, f32>,
-    y: Output<'b, f32>,
-    transforms: std::marker::PhantomData<V>,
-}
-
-impl<V: Transforms<N, M>, const N: usize, const M: usize> Loop
-    for TransformProducts<'_, '_, V, N, M>
-{
-    type Output = ();
-    #[inline(always)]
-    fn run(mut self) {
-        let squares = self.squares;
-        let filters = squares.work.filters;
-        let [_, high, wide] = squares.work.geometry.places;
-        for square in 0..squares.count {
-            let (sample, place) = squares.at(square, M);
-            for f in (0..filters).step_by(LANES) {
-                let at = |i: usize| {
-                    let row = i * squares.count + square;
-                    Lanes::load(&self.products[row * filters..][..filters][f..])
-                };
-                let lines: [[Lanes<f32>; M]; N] =
-                    from_fn(|j| V::of_products(from_fn(|i| at(i * N + j))));
-                let inside = turned(lines).into_iter().take(high - place[0]);
-                for (i, line) in inside.enumerate() {
-                    let line = V::of_products(line).into_iter();
-                    for (j, value) in line.take(wide - place[1]).enumerate() {
-                        let row = (sample * high + place[0] + i) * wide + place[1] + j;
-                        value.store(self.y.part(row, f, LANES.min(filters - f)));
-                    }
-                }
-            }
-            for i in 0..M.min(high - place[0]) {
-                for j in 0..M.min(wide - place[1]) {
-                    let row = (sample * high + place[0] + i) * wide + place[1] + j;
-                    let finished = self.y.part(row, 0, filters);
-                    self.epilogue.finish(finished, row * filters, 0);
-                }
-            }
-        }
-    }
+        f32::with_vectors(Placed::<S::Products, N, M> {
+            squares,
+            block,
+            products,
+            epilogue,
+            y,
+            map: PhantomData,
+        });
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -1,158 +1,240 @@
 //! The linear maps of Winograd's convolution with windows of three taps, on vectors of channels.
 
-use std::array::from_fn;
-use std::ops::{Add, Mul, Sub};
+use super::super::super::vector::{Vector, Width};
 
-use num_traits::Float;
+/// A linear map of some places in a row.
+pub(super) trait Linear<const A: usize, const B: usize> {
+    fn of<V: Vector<Element = f32>>(width: Width<V>, x: [V; A]) -> [V; B];
 
-/// Channels that are transformed at a time.
-pub(super) const LANES: usize = 16;
-
-/// Some channels of one place.
-#[derive(Clone, Copy)]
-pub(super) struct Lanes<T>(pub(super) [T; LANES]);
-
-impl<T: Float> Lanes<T> {
+    /// The map of each column, and then of each row.
     #[inline(always)]
-    pub(super) fn zero() -> Self {
-        Lanes([T::zero(); LANES])
-    }
-
-    /// As many channels as there are, and zeros.
-    #[inline(always)]
-    pub(super) fn load(from: &[T]) -> Self {
-        match from.first_chunk() {
-            Some(all) => Lanes(*all),
-            None => Lanes(from_fn(|i| from.get(i).copied().unwrap_or(T::zero()))),
+    fn both<V: Vector<Element = f32>>(width: Width<V>, square: &[[V; A]; A]) -> [[V; B]; B] {
+        let zero = V::zero(width);
+        let mut lines = [[zero; A]; B];
+        for j in 0..A {
+            let mut column = [zero; A];
+            for i in 0..A {
+                column[i] = square[i][j];
+            }
+            let column = Self::of(width, column);
+            for i in 0..B {
+                lines[i][j] = column[i];
+            }
         }
-    }
-
-    /// As many channels as there is room for.
-    #[inline(always)]
-    pub(super) fn store(self, to: &mut [T]) {
-        match to.first_chunk_mut() {
-            Some(all) => *all = self.0,
-            None => to.copy_from_slice(&self.0[..to.len()]),
+        let mut out = [[zero; B]; B];
+        for i in 0..B {
+            out[i] = Self::of(width, lines[i]);
         }
+        out
     }
 }
 
-impl<T: Float> Add for Lanes<T> {
-    type Output = Self;
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Lanes(from_fn(|i| self.0[i] + other.0[i]))
-    }
-}
-
-impl<T: Float> Sub for Lanes<T> {
-    type Output = Self;
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        Lanes(from_fn(|i| self.0[i] - other.0[i]))
-    }
-}
-
-impl<T: Float> Mul<f64> for Lanes<T> {
-    type Output = Self;
-    #[inline(always)]
-    fn mul(self, factor: f64) -> Self {
-        let factor = T::from(factor).expect("all floats hold about this");
-        Lanes(from_fn(|i| self.0[i] * factor))
-    }
-}
-
-/// `M` outputs of three taps from `N` inputs, `N = M + 2`, by `N` products (Lavin and Gray, 2015).
+/// The maps for `M` outputs of three taps from `N` inputs, `N = M + 2`, by `N` products (Lavin and Gray, 2015).
 pub(super) trait Transforms<const N: usize, const M: usize> {
-    fn of_input<T: Float>(x: [Lanes<T>; N]) -> [Lanes<T>; N];
-    fn of_kernel<T: Float>(k: [Lanes<T>; 3]) -> [Lanes<T>; N];
-    fn of_products<T: Float>(p: [Lanes<T>; N]) -> [Lanes<T>; M];
+    /// Makes the input ready for products.
+    type Input: Linear<N, N>;
+    /// Makes the kernel ready for products.
+    type Kernel: Linear<3, N>;
+    /// From products to outputs.
+    type Products: Linear<N, M>;
+    /// Makes the output's gradient ready for products: `Products` transposed.
+    type Gradient: Linear<M, N>;
+    /// From products to the kernel's gradient: `Kernel` transposed.
+    type Taps: Linear<N, 3>;
 }
 
 /// Two outputs: rounding errors stay those of plain sums.
 pub(super) struct Two;
 
-impl Transforms<4, 2> for Two {
-    #[inline(always)]
-    fn of_input<T: Float>([a, b, c, d]: [Lanes<T>; 4]) -> [Lanes<T>; 4] {
-        [a - c, b + c, c - b, b - d]
-    }
-
-    #[inline(always)]
-    fn of_kernel<T: Float>([a, b, c]: [Lanes<T>; 3]) -> [Lanes<T>; 4] {
-        [a, (a + c + b) * 0.5, (a + c - b) * 0.5, c]
-    }
-
-    #[inline(always)]
-    fn of_products<T: Float>([a, b, c, d]: [Lanes<T>; 4]) -> [Lanes<T>; 2] {
-        [a + b + c, b - c - d]
-    }
-}
-
 /// Four outputs: fewer products, with rounding errors some times as large.
 pub(super) struct Four;
 
+/// The maps by what they are applied to.
+pub(super) struct Input<S>(S);
+pub(super) struct Kernel<S>(S);
+pub(super) struct Products<S>(S);
+pub(super) struct Gradient<S>(S);
+pub(super) struct Taps<S>(S);
+
+impl Transforms<4, 2> for Two {
+    type Input = Input<Two>;
+    type Kernel = Kernel<Two>;
+    type Products = Products<Two>;
+    type Gradient = Gradient<Two>;
+    type Taps = Taps<Two>;
+}
+
 impl Transforms<6, 4> for Four {
+    type Input = Input<Four>;
+    type Kernel = Kernel<Four>;
+    type Products = Products<Four>;
+    type Gradient = Gradient<Four>;
+    type Taps = Taps<Four>;
+}
+
+impl Linear<4, 4> for Input<Two> {
     #[inline(always)]
-    fn of_input<T: Float>([a, b, c, d, e, f]: [Lanes<T>; 6]) -> [Lanes<T>; 6] {
-        let (even, odd) = (e - c * 4.0, d - b * 4.0);
-        let (near, far) = (e - c, (d - b) * 2.0);
+    fn of<V: Vector<Element = f32>>(_: Width<V>, [a, b, c, d]: [V; 4]) -> [V; 4] {
+        [a.minus(c), b.plus(c), c.minus(b), b.minus(d)]
+    }
+}
+
+impl Linear<3, 4> for Kernel<Two> {
+    #[inline(always)]
+    fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c]: [V; 3]) -> [V; 4] {
+        let half = V::splat(width, 0.5);
+        let sides = a.plus(c);
+        [a, sides.plus(b).times(half), sides.minus(b).times(half), c]
+    }
+}
+
+impl Linear<4, 2> for Products<Two> {
+    #[inline(always)]
+    fn of<V: Vector<Element = f32>>(_: Width<V>, [a, b, c, d]: [V; 4]) -> [V; 2] {
+        [a.plus(b).plus(c), b.minus(c).minus(d)]
+    }
+}
+
+impl Linear<2, 4> for Gradient<Two> {
+    #[inline(always)]
+    fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b]: [V; 2]) -> [V; 4] {
+        [a, a.plus(b), a.minus(b), V::zero(width).minus(b)]
+    }
+}
+
+impl Linear<4, 3> for Taps<Two> {
+    #[inline(always)]
+    fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d]: [V; 4]) -> [V; 3] {
+        let half = V::splat(width, 0.5);
+        let sides = b.plus(c).times(half);
+        [a.plus(sides), b.minus(c).times(half), sides.plus(d)]
+    }
+}
+
+impl Linear<6, 6> for Input<Four> {
+    #[inline(always)]
+    fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d, e, f]: [V; 6]) -> [V; 6] {
+        let [two, four, five] = [2.0, -4.0, -5.0].map(|v| V::splat(width, v));
+        let (even, odd) = (e.plus_product(c, four), d.plus_product(b, four));
+        let (near, far) = (e.minus(c), d.minus(b).times(two));
         [
-            a * 4.0 - c * 5.0 + e,
-            even + odd,
-            even - odd,
-            near + far,
-            near - far,
-            b * 4.0 - d * 5.0 + f,
+            e.plus_product(c, five).minus(a.times(four)),
+            even.plus(odd),
+            even.minus(odd),
+            near.plus(far),
+            near.minus(far),
+            f.plus_product(d, five).minus(b.times(four)),
         ]
     }
+}
 
+impl Linear<3, 6> for Kernel<Four> {
     #[inline(always)]
-    fn of_kernel<T: Float>([a, b, c]: [Lanes<T>; 3]) -> [Lanes<T>; 6] {
-        let (near, far) = ((a + c) * (-1.0 / 6.0), a * (1.0 / 24.0) + c * (1.0 / 6.0));
-        let (side, half) = (b * (1.0 / 6.0), b * (1.0 / 12.0));
+    fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c]: [V; 3]) -> [V; 6] {
+        let factor = |v: f32| V::splat(width, v);
+        let (quarter, sixth) = (factor(0.25), factor(1.0 / 6.0));
+        let near = a.plus(c).times(factor(-1.0 / 6.0));
+        let far = a.times(factor(1.0 / 24.0)).plus(c.times(sixth));
+        let (side, half) = (b.times(sixth), b.times(factor(1.0 / 12.0)));
         [
-            a * 0.25,
-            near - side,
-            near + side,
-            far + half,
-            far - half,
+            a.times(quarter),
+            near.minus(side),
+            near.plus(side),
+            far.plus(half),
+            far.minus(half),
             c,
         ]
     }
+}
 
+impl Linear<6, 4> for Products<Four> {
     #[inline(always)]
-    fn of_products<T: Float>([a, b, c, d, e, f]: [Lanes<T>; 6]) -> [Lanes<T>; 4] {
-        let (near, far) = (b + c, d + e);
-        let (side, edge) = (b - c, d - e);
+    fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d, e, f]: [V; 6]) -> [V; 4] {
+        let [two, four, eight] = [2.0, 4.0, 8.0].map(|v| V::splat(width, v));
+        let (near, far) = (b.plus(c), d.plus(e));
+        let (side, edge) = (b.minus(c), d.minus(e));
         [
-            a + near + far,
-            side + edge * 2.0,
-            near + far * 4.0,
-            side + edge * 8.0 + f,
+            a.plus(near).plus(far),
+            side.plus_product(edge, two),
+            near.plus_product(far, four),
+            side.plus_product(edge, eight).plus(f),
+        ]
+    }
+}
+
+impl Linear<4, 6> for Gradient<Four> {
+    #[inline(always)]
+    fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d]: [V; 4]) -> [V; 6] {
+        let [two, four] = [2.0, 4.0].map(|v| V::splat(width, v));
+        let (near, side) = (a.plus(c), b.plus(d));
+        let far = a.plus_product(c, four);
+        let edge = b.plus_product(d, four).times(two);
+        [
+            a,
+            near.plus(side),
+            near.minus(side),
+            far.plus(edge),
+            far.minus(edge),
+            d,
+        ]
+    }
+}
+
+impl Linear<6, 3> for Taps<Four> {
+    #[inline(always)]
+    fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d, e, f]: [V; 6]) -> [V; 3] {
+        let factor = |v: f32| V::splat(width, v);
+        let near = b.plus(c).times(factor(-1.0 / 6.0));
+        let side = c.minus(b).times(factor(1.0 / 6.0));
+        let (far, edge) = (d.plus(e), d.minus(e));
+        [
+            near.plus_product(far, factor(1.0 / 24.0))
+                .plus_product(a, factor(0.25)),
+            side.plus_product(edge, factor(1.0 / 12.0)),
+            near.plus_product(far, factor(1.0 / 6.0)).plus(f),
         ]
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::super::vector::{VectorLoop, Vectors};
     use super::*;
+    use std::array::from_fn;
 
-    fn check<V: Transforms<N, M>, const N: usize, const M: usize>() {
-        let number = |i: usize| Lanes([(i * i % 7) as f64 - 2.5 + i as f64 * 0.25; LANES]);
-        let x: [Lanes<f64>; N] = from_fn(number);
-        let k: [Lanes<f64>; 3] = from_fn(|i| number(i + 11));
-        let (input, kernel) = (V::of_input(x), V::of_kernel(k));
-        let products = from_fn(|i| Lanes(from_fn(|l| input[i].0[l] * kernel[i].0[l])));
-        for (i, found) in V::of_products(products).iter().enumerate() {
-            let expected: f64 = (0..3).map(|t| x[i + t].0[0] * k[t].0[0]).sum();
-            assert!((found.0[3] - expected).abs() < 1e-12, "output {i} of {M}");
+    struct Check<S, const N: usize, const M: usize>(std::marker::PhantomData<S>);
+
+    impl<S: Transforms<N, M>, const N: usize, const M: usize> VectorLoop<f32> for Check<S, N, M> {
+        type Output = ();
+        fn run<V: Vector<Element = f32>>(self, width: Width<V>) {
+            let number = |i: usize| (i * i % 7) as f32 - 2.5 + i as f32 * 0.25;
+            let x: [f32; N] = from_fn(number);
+            let k: [f32; 3] = from_fn(|i| number(i + 11));
+            let g: [f32; M] = from_fn(|i| number(i + 5));
+            let all = |v: f32| V::splat(width, v);
+            let first = |v: V| {
+                let mut room = [0.0; 16];
+                v.store(&mut room);
+                room[0]
+            };
+            let products = |a: [V; N], b: [V; N]| from_fn(|i| a[i].times(b[i]));
+            let input = S::Input::of(width, x.map(all));
+            let outputs = products(input, S::Kernel::of(width, k.map(all)));
+            for (i, &found) in S::Products::of(width, outputs).iter().enumerate() {
+                let wanted: f32 = (0..3).map(|t| x[i + t] * k[t]).sum();
+                assert!((first(found) - wanted).abs() < 1e-4, "output {i} of {M}");
+            }
+            let taps = products(input, S::Gradient::of(width, g.map(all)));
+            for (t, &found) in S::Taps::of(width, taps).iter().enumerate() {
+                let wanted: f32 = (0..M).map(|i| x[i + t] * g[i]).sum();
+                assert!((first(found) - wanted).abs() < 1e-4, "tap {t} for {M}");
+            }
         }
     }
 
     #[test]
-    fn outputs_of_three_taps() {
-        check::<Two, 4, 2>();
-        check::<Four, 6, 4>();
+    fn outputs_and_gradients_of_three_taps() {
+        f32::with_vectors(Check::<Two, 4, 2>(Default::default()));
+        f32::with_vectors(Check::<Four, 6, 4>(Default::default()));
     }
 }

@@ -1,0 +1,182 @@
+//! Squares of images made ready for products, and squares of the output made of products.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::super::super::gemm::Output;
+use super::super::super::vector::{Vector, VectorLoop, Width};
+use super::super::{Epilogue, Work, blocks};
+use super::transforms::Linear;
+
+/// The squares of the output of a convolution, counted over all samples.
+pub(super) struct Squares<'a> {
+    pub(super) work: &'a Work,
+    /// Places along a side.
+    side: usize,
+    /// Squares along the two axes of a sample.
+    grid: [usize; 2],
+}
+
+impl<'a> Squares<'a> {
+    pub(super) fn new(work: &'a Work, side: usize) -> Self {
+        let [_, high, wide] = work.geometry.places;
+        Squares {
+            work,
+            side,
+            grid: [high.div_ceil(side), wide.div_ceil(side)],
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.work.batch * self.grid[0] * self.grid[1]
+    }
+
+    /// The sample of a square, and its first place in it.
+    #[inline(always)]
+    fn at(&self, square: usize) -> (usize, [usize; 2]) {
+        let [high, wide] = self.grid;
+        let place = [square / wide % high * self.side, square % wide * self.side];
+        (square / wide / high, place)
+    }
+
+    /// The input, from where the windows of squares begin.
+    pub(super) fn of_input<'b>(&'b self, x: &'b [f32]) -> Image<'b> {
+        let geometry = &self.work.geometry;
+        Image {
+            squares: self,
+            data: x,
+            sizes: [geometry.sizes[1], geometry.sizes[2]],
+            before: [geometry.before[1], geometry.before[2]],
+            channels: self.work.channels,
+        }
+    }
+
+    /// The gradient of the output.
+    pub(super) fn of_gradient<'b>(&'b self, g: &'b [f32]) -> Image<'b> {
+        let places = self.work.geometry.places;
+        Image {
+            squares: self,
+            data: g,
+            sizes: [places[1], places[2]],
+            before: [0; 2],
+            channels: self.work.filters,
+        }
+    }
+}
+
+/// An image that squares are read from, `[samples, high, wide, channels]`.
+pub(super) struct Image<'a> {
+    squares: &'a Squares<'a>,
+    data: &'a [f32],
+    sizes: [usize; 2],
+    /// Places before the image that the first squares reach.
+    before: [usize; 2],
+    pub(super) channels: usize,
+}
+
+impl<'a> Image<'a> {
+    /// The channels of each place of a square; none where it is outside.
+    #[inline(always)]
+    fn square<const A: usize>(&self, square: usize) -> [[&'a [f32]; A]; A] {
+        let (sample, place) = self.squares.at(square);
+        let [high, wide] = self.sizes;
+        let mut places: [[&[f32]; A]; A] = [[&[]; A]; A];
+        for (i, line) in places.iter_mut().enumerate() {
+            let a = (place[0] + i).wrapping_sub(self.before[0]);
+            for (j, at) in line.iter_mut().enumerate() {
+                let b = (place[1] + j).wrapping_sub(self.before[1]);
+                if a < high && b < wide {
+                    let first = ((sample * high + a) * wide + b) * self.channels;
+                    *at = &self.data[first..][..self.channels];
+                }
+            }
+        }
+        places
+    }
+}
+
+/// Makes squares ready: `B * B` matrices with a row of channels for each square.
+pub(super) struct Patches<'a, L, const A: usize, const B: usize> {
+    pub(super) image: Image<'a>,
+    pub(super) squares: Range<usize>,
+    /// Elements from a square's channels to the next one's.
+    pub(super) row: usize,
+    pub(super) to: &'a mut [f32],
+    pub(super) map: PhantomData<L>,
+}
+
+impl<L: Linear<A, B>, const A: usize, const B: usize> VectorLoop<f32> for Patches<'_, L, A, B> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Vector<Element = f32>>(self, width: Width<V>) {
+        let channels = self.image.channels;
+        let zero = V::zero(width);
+        let mut values = [[zero; A]; A];
+        for (i, square) in self.squares.clone().enumerate() {
+            let places = self.image.square::<A>(square);
+            for c in blocks(channels, V::LANES) {
+                for (line, from) in values.iter_mut().zip(&places) {
+                    for (value, from) in line.iter_mut().zip(from) {
+                        *value = match from.is_empty() {
+                            true => zero,
+                            false => V::load(width, &from[c..]),
+                        };
+                    }
+                }
+                let values = L::both(width, &values);
+                let rows = self.to.chunks_exact_mut(self.squares.len() * self.row);
+                for (to, value) in rows.zip(values.as_flattened()) {
+                    value.store(&mut to[i * self.row + c..]);
+                }
+            }
+        }
+    }
+}
+
+/// Makes squares of the output of products, and writes them to their places.
+pub(super) struct Placed<'a, 'b, L, const N: usize, const M: usize> {
+    pub(super) squares: &'a Squares<'a>,
+    pub(super) block: Range<usize>,
+    /// `N * N` matrices with a row of filters for each square.
+    pub(super) products: &'a [f32],
+    pub(super) epilogue: &'a Epilogue<'a, f32>,
+    pub(super) y: Output<'b, f32>,
+    pub(super) map: PhantomData<L>,
+}
+
+impl<L: Linear<N, M>, const N: usize, const M: usize> VectorLoop<f32> for Placed<'_, '_, L, N, M> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Vector<Element = f32>>(mut self, width: Width<V>) {
+        let filters = self.squares.work.filters;
+        let [_, high, wide] = self.squares.work.geometry.places;
+        let mut values = [[V::zero(width); N]; N];
+        for (i, square) in self.block.clone().enumerate() {
+            let (sample, place) = self.squares.at(square);
+            let inside = [M.min(high - place[0]), M.min(wide - place[1])];
+            for f in blocks(filters, V::LANES) {
+                let rows = self.products.chunks_exact(self.block.len() * filters);
+                for (value, from) in values.as_flattened_mut().iter_mut().zip(rows) {
+                    *value = V::load(width, &from[i * filters + f..]);
+                }
+                let values = L::both(width, &values);
+                for (i, line) in values.iter().take(inside[0]).enumerate() {
+                    let row = (sample * high + place[0] + i) * wide + place[1];
+                    for (j, &value) in line.iter().take(inside[1]).enumerate() {
+                        let row = row + j;
+                        let value = self.epilogue.of_vector(width, value, row * filters + f, f);
+                        value.store(self.y.part(row, f, V::LANES));
+                    }
+                }
+            }
+            if self.epilogue.is_curved() {
+                for i in 0..inside[0] {
+                    for j in 0..inside[1] {
+                        let row = (sample * high + place[0] + i) * wide + place[1] + j;
+                        self.epilogue.curve(self.y.part(row, 0, filters));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Vector registers of each width, for loops that the compiler does not make the best of.
+//!
+//! A loop is written once over a [`Vector`], without unsafe code, and runs with the widest that the machine has. What a loop
+//! computes must not depend on the width: it treats each element alike.
+
+use num_traits::Float;
+use std::array::from_fn;
+use std::marker::PhantomData;
+
+#[cfg(target_arch = "x86_64")]
+use super::simd::{Level, level};
+
+/// The machine has the instructions of these vectors: only who has seen that makes one.
+#[derive(Clone, Copy)]
+pub(super) struct Width<V>(PhantomData<V>);
+
+impl<T: Float, const N: usize> Width<[T; N]> {
+    /// Arrays are on every machine.
+    pub(super) fn of_arrays() -> Self {
+        Width(PhantomData)
+    }
+}
+
+/// A vector register. Who has one, or a [`Width`], is on a machine that has its instructions.
+///
+/// # Safety
+/// Unsafe functions want the machine to have the instructions, and pointers to as many elements as they say.
+#[allow(unsafe_code)]
+pub(super) trait Vector: Copy {
+    type Element: Copy + Default;
+    const LANES: usize;
+    /// All of a vector.
+    unsafe fn read(from: *const Self::Element) -> Self;
+    /// One element in all lanes.
+    unsafe fn spread(element: Self::Element) -> Self;
+    unsafe fn nothing() -> Self;
+    /// All of a vector.
+    unsafe fn write(self, to: *mut Self::Element);
+
+    fn plus(self, other: Self) -> Self;
+    fn minus(self, other: Self) -> Self;
+    fn times(self, other: Self) -> Self;
+    /// `self + a * b`, rounded once where the machine can.
+    fn plus_product(self, a: Self, b: Self) -> Self;
+    /// The larger of the two; what is no number stays so.
+    fn at_least(self, low: Self) -> Self;
+    /// The smaller of the two; what is no number stays so.
+    fn at_most(self, high: Self) -> Self;
+
+    /// The first elements of a slice, which has as many at least.
+    #[inline(always)]
+    fn load(_: Width<Self>, from: &[Self::Element]) -> Self {
+        assert!(from.len() >= Self::LANES);
+        // SAFETY: the width says that the machine has the instructions; there are enough elements (asserted).
+        #[allow(unsafe_code)]
+        unsafe {
+            Self::read(from.as_ptr())
+        }
+    }
+
+    /// The first elements of a slice, and zeros where there are fewer.
+    #[inline(always)]
+    fn load_some(width: Width<Self>, from: &[Self::Element]) -> Self {
+        if from.len() >= Self::LANES {
+            return Self::load(width, from);
+        }
+        let mut room = [Self::Element::default(); 16];
+        room[..from.len()].copy_from_slice(from);
+        Self::load(width, &room)
+    }
+
+    /// Writes the first elements of a slice, which has as many at least.
+    #[inline(always)]
+    fn store(self, to: &mut [Self::Element]) {
+        assert!(to.len() >= Self::LANES);
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.write(to.as_mut_ptr())
+        }
+    }
+
+    #[inline(always)]
+    fn splat(_: Width<Self>, element: Self::Element) -> Self {
+        // SAFETY: the width says that the machine has the instructions.
+        #[allow(unsafe_code)]
+        unsafe {
+            Self::spread(element)
+        }
+    }
+
+    #[inline(always)]
+    fn zero(_: Width<Self>) -> Self {
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        unsafe {
+            Self::nothing()
+        }
+    }
+}
+
+/// A loop over vectors of any width. `run` must be `#[inline(always)]`, so that it is compiled with the features of its caller.
+pub(super) trait VectorLoop<T> {
+    type Output;
+    fn run<V: Vector<Element = T>>(self, width: Width<V>) -> Self::Output;
+}
+
+/// Types that there are vectors of.
+pub(super) trait Vectors: Sized {
+    /// Runs a loop with the widest vectors of the machine.
+    fn with_vectors<L: VectorLoop<Self>>(work: L) -> L::Output;
+}
+
+/// Vectors that every machine has: arrays, of which the compiler makes what it can.
+#[allow(unsafe_code)]
+impl<T: Float + Default, const N: usize> Vector for [T; N] {
+    type Element = T;
+    const LANES: usize = N;
+    #[inline(always)]
+    unsafe fn read(from: *const T) -> Self {
+        // SAFETY: as promised, there are so many elements; arrays are aligned as these are.
+        unsafe { *from.cast() }
+    }
+    #[inline(always)]
+    unsafe fn spread(element: T) -> Self {
+        [element; N]
+    }
+    #[inline(always)]
+    unsafe fn nothing() -> Self {
+        [T::zero(); N]
+    }
+    #[inline(always)]
+    unsafe fn write(self, to: *mut T) {
+        // SAFETY: as promised, there is room for so many elements.
+        unsafe { *to.cast() = self }
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        from_fn(|i| self[i] + other[i])
+    }
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        from_fn(|i| self[i] - other[i])
+    }
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        from_fn(|i| self[i] * other[i])
+    }
+    #[inline(always)]
+    fn plus_product(self, a: Self, b: Self) -> Self {
+        // Where it is not an instruction, a fused multiply-add is a slow function.
+        if cfg!(target_arch = "aarch64") {
+            from_fn(|i| a[i].mul_add(b[i], self[i]))
+        } else {
+            from_fn(|i| self[i] + a[i] * b[i])
+        }
+    }
+    #[inline(always)]
+    fn at_least(self, low: Self) -> Self {
+        from_fn(|i| if low[i] > self[i] { low[i] } else { self[i] })
+    }
+    #[inline(always)]
+    fn at_most(self, high: Self) -> Self {
+        from_fn(|i| if high[i] < self[i] { high[i] } else { self[i] })
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::*;
+    use std::arch::x86_64::*;
+
+    macro_rules! vector {
+        ($vector:ty, $element:ty, $lanes:literal, $read:ident, $spread:ident, $zero:ident, $write:ident,
+         $plus:ident, $minus:ident, $times:ident, $fma:ident, $max:ident, $min:ident) => {
+            #[allow(unsafe_code)]
+            // SAFETY (of each): there is a vector or a promise, so the machine has the instruction; pointers are good, as
+            // promised.
+            impl Vector for $vector {
+                type Element = $element;
+                const LANES: usize = $lanes;
+                #[inline(always)]
+                unsafe fn read(from: *const $element) -> Self {
+                    unsafe { $read(from) }
+                }
+                #[inline(always)]
+                unsafe fn spread(element: $element) -> Self {
+                    unsafe { $spread(element) }
+                }
+                #[inline(always)]
+                unsafe fn nothing() -> Self {
+                    unsafe { $zero() }
+                }
+                #[inline(always)]
+                unsafe fn write(self, to: *mut $element) {
+                    unsafe { $write(to, self) }
+                }
+                #[inline(always)]
+                fn plus(self, other: Self) -> Self {
+                    unsafe { $plus(self, other) }
+                }
+                #[inline(always)]
+                fn minus(self, other: Self) -> Self {
+                    unsafe { $minus(self, other) }
+                }
+                #[inline(always)]
+                fn times(self, other: Self) -> Self {
+                    unsafe { $times(self, other) }
+                }
+                #[inline(always)]
+                fn plus_product(self, a: Self, b: Self) -> Self {
+                    unsafe { $fma(a, b, self) }
+                }
+                // Of these two instructions, the second operand is the result where either is no number.
+                #[inline(always)]
+                fn at_least(self, low: Self) -> Self {
+                    unsafe { $max(low, self) }
+                }
+                #[inline(always)]
+                fn at_most(self, high: Self) -> Self {
+                    unsafe { $min(high, self) }
+                }
+            }
+        };
+    }
+    vector!(
+        __m512,
+        f32,
+        16,
+        _mm512_loadu_ps,
+        _mm512_set1_ps,
+        _mm512_setzero_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps,
+        _mm512_fmadd_ps,
+        _mm512_max_ps,
+        _mm512_min_ps
+    );
+    vector!(
+        __m256,
+        f32,
+        8,
+        _mm256_loadu_ps,
+        _mm256_set1_ps,
+        _mm256_setzero_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps,
+        _mm256_fmadd_ps,
+        _mm256_max_ps,
+        _mm256_min_ps
+    );
+    vector!(
+        __m256d,
+        f64,
+        4,
+        _mm256_loadu_pd,
+        _mm256_set1_pd,
+        _mm256_setzero_pd,
+        _mm256_storeu_pd,
+        _mm256_add_pd,
+        _mm256_sub_pd,
+        _mm256_mul_pd,
+        _mm256_fmadd_pd,
+        _mm256_max_pd,
+        _mm256_min_pd
+    );
+
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    fn avx512<L: VectorLoop<f32>>(work: L) -> L::Output {
+        work.run(Width::<__m512>(PhantomData))
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2<T, V: Vector<Element = T>, L: VectorLoop<T>>(work: L) -> L::Output {
+        work.run(Width::<V>(PhantomData))
+    }
+
+    // SAFETY (of all calls): the level says that the machine has the features that the function is compiled for.
+    #[allow(unsafe_code)]
+    impl Vectors for f32 {
+        fn with_vectors<L: VectorLoop<f32>>(work: L) -> L::Output {
+            match level() {
+                Level::Avx512 => unsafe { avx512(work) },
+                Level::Avx2 => unsafe { avx2::<f32, __m256, L>(work) },
+                Level::Portable => work.run(Width::<[f32; 4]>::of_arrays()),
+            }
+        }
+    }
+
+    #[allow(unsafe_code)]
+    impl Vectors for f64 {
+        fn with_vectors<L: VectorLoop<f64>>(work: L) -> L::Output {
+            match level() {
+                Level::Portable => work.run(Width::<[f64; 4]>::of_arrays()),
+                // Rarely wanted: not compiled a third time.
+                Level::Avx2 | Level::Avx512 => unsafe { avx2::<f64, __m256d, L>(work) },
+            }
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl<T: Float> Vectors for T {
+    fn with_vectors<L: VectorLoop<T>>(work: L) -> L::Output {
+        work.run(Width::<[T; 4]>::of_arrays())
+    }
+}
