@@ -1,16 +1,13 @@
 //! Products of matrices as ops: batches of them, and dense layers.
 
-use num_traits::Float;
 use smallvec::SmallVec;
 
-use super::conv::Epilogue;
-use super::elementary::Elementary;
 use super::elementwise::{Number, repeated_strides};
-use super::gemm::{self, Finish, Right};
+use super::gemm::{self, Epilogue, Right};
 pub(super) use super::gemm::{Output, View};
 use super::shares::for_shares;
-use super::simd::{Loop, vectorized};
-use super::{with_float, with_number};
+
+use super::{Real, with_float, with_number};
 use crate::dtype::Element;
 use crate::op::{Fused, MatMul};
 use crate::{Result, Shape, Tensor};
@@ -26,7 +23,7 @@ pub(super) trait Product: Element + Number {
     fn product(k: usize, out: Output<Self>, a: View<Self>, b: View<Self>, add: bool);
 }
 
-fn float_product<T: gemm::Float>(k: usize, out: Output<T>, a: View<T>, b: View<T>, add: bool) {
+fn float_product<T: Real>(k: usize, out: Output<T>, a: View<T>, b: View<T>, add: bool) {
     gemm::Product {
         depth: k,
         left: &a,
@@ -171,38 +168,4 @@ pub(super) fn dense(
             .compute(Output::new(out, n));
         })
     })
-}
-
-impl<T: Number + Float + Elementary> Finish<T> for Epilogue<'_, T> {
-    fn finish(&self, out: &mut Output<T>, row: usize, column: usize) {
-        if self.is_nothing() {
-            return;
-        }
-        vectorized(FinishRows {
-            epilogue: self,
-            out,
-            row,
-            column,
-        });
-    }
-}
-
-struct FinishRows<'a, 'b, 'c, T> {
-    epilogue: &'a Epilogue<'b, T>,
-    out: &'a mut Output<'c, T>,
-    row: usize,
-    column: usize,
-}
-
-impl<T: Number + Float + Elementary> Loop for FinishRows<'_, '_, '_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let (columns, whole) = (self.out.columns(), self.out.step());
-        for r in 0..self.out.rows() {
-            let at = (self.row + r) * whole + self.column;
-            let row = self.out.part(r, 0, columns);
-            self.epilogue.finish(row, at, self.column);
-        }
-    }
 }

@@ -376,7 +376,13 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
 
 /// All that floats have which kernels are compiled for.
 trait Real:
-    gemm::Float + elementwise::Number + num_traits::Float + elementary::Elementary + vector::Vectors
+    gemm::Tiled
+    + crate::Element
+    + Default
+    + elementwise::Number
+    + num_traits::Float
+    + elementary::Elementary
+    + vector::Vectors
 {
 }
 

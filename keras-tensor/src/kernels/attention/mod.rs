@@ -226,7 +226,7 @@ impl<'a, T: Real> Heads<'a, T> {
 }
 
 /// `out = left @ right`, or added to what is there, over a shared axis of `depth`.
-fn product<T: gemm::Float>(left: View<T>, depth: usize, right: View<T>, add: bool, out: Output<T>) {
+fn product<T: Real>(left: View<T>, depth: usize, right: View<T>, add: bool, out: Output<T>) {
     gemm::Product {
         depth,
         left: &left,

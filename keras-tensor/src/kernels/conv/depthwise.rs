@@ -9,7 +9,7 @@ use super::super::Real;
 use super::super::elementwise::Number;
 use super::super::shares::for_shares;
 use super::super::vector::{Vector, VectorLoop, Width};
-use super::epilogue::Epilogue;
+use super::super::gemm::Epilogue;
 use super::lines::{Lines, Run};
 use super::{Work, blocks};
 

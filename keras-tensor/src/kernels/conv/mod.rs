@@ -1,14 +1,12 @@
 //! Convolution as a product of the matrix of windows and the kernel.
 
 mod depthwise;
-mod epilogue;
 mod geometry;
 mod lines;
 mod pool;
 mod windows;
 mod winograd;
 
-pub(super) use epilogue::Epilogue;
 use geometry::Geometry;
 pub(super) use pool::pool;
 
@@ -16,7 +14,7 @@ use std::ops::Range;
 use windows::Windows;
 
 use super::elementwise::Number;
-use super::gemm::{self, Finish, Float, Left, Output, Product, Right, View};
+use super::gemm::{self, Epilogue, Left, Output, Product, Right, View};
 use super::shares::{for_shares, try_for_shares};
 use super::strided::turned;
 use super::{Real, with_float, with_space};
@@ -267,7 +265,7 @@ impl Work {
     }
 
     /// The gradient by the input through that of the matrix of windows.
-    fn scattered<T: Float + Number>(&self, g: &[T], kernel: &[T], x: &mut [T]) -> Result<()> {
+    fn scattered<T: Real>(&self, g: &[T], kernel: &[T], x: &mut [T]) -> Result<()> {
         let ((to, from), depth) = (self.sample(), self.depth());
         let share = self.samples_at_once() * to;
         try_for_shares(x, share, &|start, x| {
@@ -362,7 +360,9 @@ fn compute<T: Real>(
     if a.is_empty() || b.is_empty() {
         out.fill(T::ZERO);
         if part == ConvPart::Output {
-            Finish::finish(epilogue, &mut Output::new(out, work.filters), 0, 0);
+            for (i, row) in out.chunks_exact_mut(work.filters).enumerate() {
+                epilogue.finish(row, i * work.filters, 0);
+            }
         }
         return Ok(());
     }

@@ -23,6 +23,19 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) c_row: usize,
     /// Whether what is in `c` is added to.
     pub(super) add: bool,
+    /// What becomes of sums before they are stored.
+    pub(super) after: Option<After<T>>,
+}
+
+/// `bounded(sum * scale + bias + residual)`: pointers to those of the tile's first element, or null.
+#[derive(Clone, Copy)]
+pub(super) struct After<T> {
+    pub(super) scale: *const T,
+    pub(super) bias: *const T,
+    /// Its rows are as far apart as those of `c`.
+    pub(super) residual: *const T,
+    /// The least and the largest result.
+    pub(super) bounds: [T; 2],
 }
 
 /// A kernel for tiles of one size.
@@ -73,14 +86,38 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
             }
             b = b.wrapping_add(t.b_row);
         }
+        if t.add {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum = V::read(t.c.add(i * t.c_row + j * V::LANES)).plus(*sum);
+                }
+            }
+        }
+        if let Some(after) = t.after {
+            let [low, high] = after.bounds.map(|v| V::spread(v));
+            for j in 0..VECTORS {
+                if !after.scale.is_null() {
+                    let scale = V::read(after.scale.add(j * V::LANES));
+                    sums.iter_mut().for_each(|s| s[j] = s[j].times(scale));
+                }
+                if !after.bias.is_null() {
+                    let bias = V::read(after.bias.add(j * V::LANES));
+                    sums.iter_mut().for_each(|s| s[j] = s[j].plus(bias));
+                }
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    if !after.residual.is_null() {
+                        let from = after.residual.add(i * t.c_row + j * V::LANES);
+                        *sum = sum.plus(V::read(from));
+                    }
+                    *sum = sum.at_least(low).at_most(high);
+                }
+            }
+        }
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
-                let to = t.c.add(i * t.c_row + j * V::LANES);
-                if t.add {
-                    V::read(to).plus(*sum).write(to);
-                } else {
-                    sum.write(to);
-                }
+                sum.write(t.c.add(i * t.c_row + j * V::LANES));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Products of matrices: blocks that fit caches, laid out for the innermost loop where that pays, shared among threads.
 
+mod epilogue;
 mod micro;
 mod pack;
 mod view;
@@ -7,10 +8,12 @@ mod view;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{threads, with_space};
+use super::{Real, threads, with_space};
 use crate::buffer::Buffer;
-use crate::{Element, Tensor};
-use micro::{Tile, Tiled};
+use crate::Tensor;
+pub(super) use epilogue::Epilogue;
+use micro::Tile;
+pub(super) use micro::Tiled;
 pub(super) use pack::{Left, Made};
 use pack::{Panel, Panels};
 pub(super) use view::{Output, View};
@@ -27,21 +30,6 @@ const MANY: usize = 128;
 const FEW: usize = 16;
 /// Elements of a right factor up to which threads share one that is laid out whole.
 const WHOLE: usize = 1 << 23;
-
-/// What is done with rows of a product once they are whole.
-pub(super) trait Finish<T>: Sync {
-    /// `out` begins at `[row, column]` of the product.
-    fn finish(&self, out: &mut Output<T>, row: usize, column: usize);
-}
-
-/// Types of elements that there are kernels for.
-pub(super) trait Float:
-    Tiled + Element + Default + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
-{
-}
-
-impl Float for f32 {}
-impl Float for f64 {}
 
 /// A right factor `[depth, columns]`.
 #[derive(Clone, Copy)]
@@ -60,17 +48,18 @@ pub(super) struct Product<'a, T> {
     pub(super) left: &'a dyn Left<T>,
     pub(super) right: Right<'a, T>,
     pub(super) add: bool,
-    pub(super) finish: Option<&'a dyn Finish<T>>,
+    /// What becomes of sums once they are whole.
+    pub(super) finish: Option<&'a Epilogue<'a, T>>,
 }
 
 /// How many elements a right factor takes that is laid out.
-pub(super) fn packed_size<T: Float>(depth: usize, columns: usize) -> usize {
+pub(super) fn packed_size<T: Real>(depth: usize, columns: usize) -> usize {
     let lanes = T::kernels().lanes;
     depth * Panels { lanes, columns }.width()
 }
 
 /// Where an element of a right factor `[depth, columns]` stands that is laid out; those of a vector that begins there follow.
-pub(super) fn packed_at<T: Float>(
+pub(super) fn packed_at<T: Real>(
     [depth, columns]: [usize; 2],
     [row, column]: [usize; 2],
 ) -> usize {
@@ -81,7 +70,7 @@ pub(super) fn packed_at<T: Float>(
 
 /// A right factor that is a weight, laid out once and kept until the weight changes; `None` where it is read from where it
 /// lies instead.
-pub(super) fn kept<T: Float>(
+pub(super) fn kept<T: Real>(
     weight: &Tensor,
     view: &View<T>,
     [rows, depth, columns]: [usize; 3],
@@ -98,7 +87,7 @@ pub(super) fn kept<T: Float>(
 }
 
 /// Lays out a right factor whole, for [`Right::Packed`].
-pub(super) fn pack<T: Float>(x: &View<T>, depth: usize, columns: usize, to: &mut [T]) {
+pub(super) fn pack<T: Real>(x: &View<T>, depth: usize, columns: usize, to: &mut [T]) {
     assert!(x.covers(depth, columns));
     let lanes = T::kernels().lanes;
     let panels = Panels { lanes, columns };
@@ -111,7 +100,7 @@ pub(super) fn pack<T: Float>(x: &View<T>, depth: usize, columns: usize, to: &mut
     super::shares::for_shares(to, piece, &|start, to| pack(start / piece, to));
 }
 
-impl<T: Float> Product<'_, T> {
+impl<T: Real> Product<'_, T> {
     /// Computes it into `out`.
     pub(super) fn compute(&self, out: Output<T>) {
         let (m, n, depth) = (out.rows, out.columns, self.depth);
@@ -186,7 +175,7 @@ struct Work<'a, T> {
     panels: Panels,
 }
 
-impl<T: Float> Work<'_, T> {
+impl<T: Real> Work<'_, T> {
     /// The rows of a tile: all have about as many.
     fn rows(&self, tile: usize) -> Range<usize> {
         let m = self.out.rows;
@@ -265,7 +254,7 @@ impl<T: Float> Work<'_, T> {
             }
         }
         if let Some(finish) = product.finish {
-            finish.finish(&mut out, rows.start, columns.start);
+            finish.part(&mut out, rows.start, columns.start);
         }
     }
 
@@ -311,6 +300,7 @@ impl<T: Float> Work<'_, T> {
             }
         };
         let add = product.add || !at.is_first;
+        let finish = product.finish.filter(|f| at.is_last && !f.is_nothing());
         let mut edge = [T::default(); EDGE];
         for tile in tiles {
             let rows = self.rows(tile);
@@ -354,10 +344,14 @@ impl<T: Float> Work<'_, T> {
                     c,
                     c_row,
                     add: add && is_whole,
+                    after: finish
+                        .filter(|_| is_whole)
+                        .and_then(|f| f.after(rows.clone(), columns.clone(), self.out.row)),
                 };
+                let is_finished = tile.after.is_some();
                 // SAFETY: these kernels are those of the machine's vectors. Factors cover the product (asserted by
                 // `compute`), or were laid out with room for all that a tile reads; `c` is a tile of the output, or has room
-                // for the largest tile.
+                // for the largest tile; what the epilogue gives covers a whole tile.
                 #[allow(unsafe_code)]
                 unsafe {
                     kernel(tile);
@@ -370,14 +364,9 @@ impl<T: Float> Work<'_, T> {
                         }
                     }
                 }
-            }
-            if let (true, Some(finish)) = (at.is_last, product.finish) {
-                let columns = self.panels.at(at.panels.start).columns.start
-                    ..self.panels.at(at.panels.end - 1).columns.end;
-                // SAFETY: as above; the tiles of single panels are gone.
-                #[allow(unsafe_code)]
-                let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
-                finish.finish(&mut out, rows.start, columns.start);
+                if let Some(finish) = finish.filter(|_| !is_finished) {
+                    finish.part(&mut out, rows.start, columns.start);
+                }
             }
         }
     }

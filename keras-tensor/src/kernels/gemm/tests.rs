@@ -6,6 +6,7 @@ use std::iter::repeat;
 use super::super::simd::{Level, level};
 use super::micro::{Kernels, Tile};
 use super::*;
+use crate::op::Fused;
 use crate::random::Philox;
 
 fn noise(size: usize, seed: u64) -> Vec<f64> {
@@ -40,19 +41,6 @@ impl Made<f64> for Hidden<'_> {
     }
 }
 
-struct Doubled;
-
-impl Finish<f64> for Doubled {
-    fn finish(&self, out: &mut Output<f64>, row: usize, column: usize) {
-        for r in 0..out.rows() {
-            let columns = out.columns();
-            for (c, v) in out.part(r, 0, columns).iter_mut().enumerate() {
-                *v = *v * 2.0 + ((row + r) * 100 + column + c) as f64;
-            }
-        }
-    }
-}
-
 /// How a product is asked for; `right` counts the kinds of right factors.
 #[derive(Clone, Copy, Debug)]
 struct How {
@@ -60,7 +48,8 @@ struct How {
     is_hidden: bool,
     right: usize,
     add: bool,
-    finish: bool,
+    /// A sigmoid stands for no epilogue at all.
+    activation: Fused,
     threads: usize,
     /// Where the factors begin, so that they are aligned to nothing.
     begin: usize,
@@ -84,12 +73,20 @@ fn check((m, k, n): (usize, usize, usize), how: How) {
             Right::Packed(&room)
         }
     };
+    let (scale, bias) = (vec![2.0; n], noise(n, 4));
+    let residual = noise(m * n, 5);
+    let epilogue = Epilogue {
+        scale: Some(&scale),
+        bias: Some(&bias),
+        residual: Some(&residual),
+        activation: how.activation,
+    };
     let product = Product {
         depth: k,
         left: if how.is_hidden { &hidden } else { &a },
         right,
         add: how.add,
-        finish: if how.finish { Some(&Doubled) } else { None },
+        finish: Some(&epilogue).filter(|_| how.activation != Fused::Sigmoid),
     };
     threads::limited(how.threads, || product.compute(Output::new(&mut out, n)));
     let expected = naive(m, k, n, &a, &b);
@@ -99,11 +96,11 @@ fn check((m, k, n): (usize, usize, usize), how: How) {
         } else {
             expected
         };
-        let place = (i / n * 100 + i % n) as f64;
-        let expected = if how.finish {
-            expected * 2.0 + place
-        } else {
-            expected
+        let finished = expected * 2.0 + bias[i % n] + residual[i];
+        let expected = match how.activation {
+            Fused::Relu => finished.max(0.0),
+            Fused::Tanh => finished.tanh(),
+            _ => expected,
         };
         let error = (found - expected).abs();
         assert!(
@@ -119,11 +116,11 @@ prop_compose! {
         is_hidden in any::<bool>(),
         right in 0..3usize,
         add in any::<bool>(),
-        finish in any::<bool>(),
+        activation in prop::sample::select(vec![Fused::Relu, Fused::Tanh, Fused::Sigmoid]),
         threads in 1..5usize,
         begin in 0..9usize,
     ) -> How {
-        How { swap, is_hidden, right, add, finish, threads, begin }
+        How { swap, is_hidden, right, add, activation, threads, begin }
     }
 }
 
@@ -146,7 +143,7 @@ fn large_products() {
         is_hidden: false,
         right: 0,
         add: false,
-        finish: true,
+        activation: Fused::Relu,
         threads: 3,
         begin: 0,
     };
@@ -171,7 +168,7 @@ fn every_size_up_to_eight() {
         is_hidden: false,
         right: 0,
         add: false,
-        finish: false,
+        activation: Fused::Sigmoid,
         threads: 1,
         begin: 1,
     };

@@ -4,13 +4,11 @@
 
 mod cells;
 
-use num_traits::Float;
 use smallvec::smallvec;
 
 use super::gemm::{self, Output, Right, View};
 use super::shares::for_shares;
-use super::with_float;
-use crate::kernels::elementwise::Number;
+use super::{Real, with_float};
 use crate::op::{Outputs, Recurrent, RecurrentCell, RecurrentGrad, Specs};
 use crate::{Result, Tensor};
 use cells::{Backward, Cell, Forward};
@@ -105,7 +103,7 @@ struct Results<'a, T> {
     kept_gradient: Option<&'a [T]>,
 }
 
-impl<T: Number + Float + gemm::Float> Steps<'_, T> {
+impl<T: Real> Steps<'_, T> {
     fn is_masked(&self, step: usize, row: usize) -> bool {
         self.mask.is_some_and(|m| m[step * self.batch + row] == 0)
     }
@@ -309,7 +307,7 @@ struct Factor<T> {
     columns: usize,
 }
 
-impl<T: Number + gemm::Float> Factor<T> {
+impl<T: Real> Factor<T> {
     fn new(view: View<T>, depth: usize, columns: usize) -> Self {
         let mut packed = vec![T::ZERO; gemm::packed_size::<T>(depth, columns)];
         gemm::pack(&view, depth, columns, &mut packed);

@@ -11,12 +11,12 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::super::gemm::{self, Output, Product, Right, View};
+use super::super::gemm::{self, Epilogue, Output, Product, Right, View};
 use super::super::shares::try_share;
 use super::super::threads;
 use super::super::vector::{Vector, VectorLoop, Vectors, Width};
 use super::super::with_space;
-use super::{Epilogue, Work};
+use super::Work;
 use crate::{Result, Tensor, observe};
 pub(super) use gradient::kernel_gradient;
 use squares::{Patches, Placed, Squares};

@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::super::gemm::Output;
+use super::super::super::gemm::{Epilogue, Output};
 use super::super::super::vector::{Vector, VectorLoop, Width};
-use super::super::{Epilogue, Work, blocks};
+use super::super::{Work, blocks};
 use super::transforms::Linear;
 
 /// The squares of the output of a convolution, counted over all samples.

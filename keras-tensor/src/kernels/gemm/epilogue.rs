@@ -1,10 +1,12 @@
-//! What becomes of a convolution's sums where they are stored.
+//! What becomes of sums where they are stored.
 
-use num_traits::Float;
+use std::ops::Range;
 
+use super::super::Real;
 use super::super::elementary::Elementary;
-use super::super::elementwise::Number;
-use super::super::vector::{Vector, Width};
+use super::super::vector::{Vector, VectorLoop, Width};
+use super::micro::After;
+use super::view::Output;
 use crate::Element;
 use crate::op::Fused;
 
@@ -59,7 +61,7 @@ impl<T> Epilogue<'_, T> {
     }
 }
 
-impl<T: Number + Float + Elementary> Epilogue<'_, T> {
+impl<T: Real> Epilogue<'_, T> {
     /// Whether the activation is more than bounds: [`Epilogue::curve`] applies it.
     pub(in crate::kernels) fn is_curved(&self) -> bool {
         matches!(self.activation, Fused::Sigmoid | Fused::Tanh)
@@ -69,9 +71,67 @@ impl<T: Number + Float + Elementary> Epilogue<'_, T> {
     #[inline(always)]
     pub(in crate::kernels) fn curve(&self, row: &mut [T]) {
         match self.activation {
-            Fused::Sigmoid => row.iter_mut().for_each(|y| *y = Elementary::sigmoid(*y)),
+            Fused::Sigmoid => row.iter_mut().for_each(|y| *y = T::sigmoid(*y)),
             Fused::Tanh => row.iter_mut().for_each(|y| *y = Elementary::tanh(*y)),
             Fused::Linear | Fused::Relu | Fused::Relu6 => {}
+        }
+    }
+
+    /// Between what values an activation that is no more than bounds keeps sums.
+    fn bounds(&self) -> [T; 2] {
+        match self.activation {
+            Fused::Relu => [T::ZERO, T::infinity()],
+            Fused::Relu6 => [T::ZERO, T::from_f64(6.0)],
+            Fused::Linear | Fused::Sigmoid | Fused::Tanh => [T::neg_infinity(), T::infinity()],
+        }
+    }
+
+    /// All of it for the innermost loop, for some rows and columns, where the output has rows of `step` elements; `None` if
+    /// there is nothing to do, or more than that loop does.
+    pub(super) fn after(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        step: usize,
+    ) -> Option<After<T>> {
+        if self.is_nothing() || self.is_curved() {
+            return None;
+        }
+        let pointer = |values: Option<&[T]>, first: usize, end: usize| match values {
+            Some(values) => values[first..end].as_ptr(),
+            None => std::ptr::null(),
+        };
+        let corner = |row: usize, column: usize| row * step + column;
+        let (first, last) = (
+            corner(rows.start, columns.start),
+            corner(rows.end - 1, columns.end),
+        );
+        Some(After {
+            scale: pointer(self.scale, columns.start, columns.end),
+            bias: pointer(self.bias, columns.start, columns.end),
+            residual: pointer(self.residual, first, last),
+            bounds: self.bounds(),
+        })
+    }
+
+    /// Finishes sums that stand in the output, the first one at `[row, column]` of the whole.
+    pub(super) fn part(&self, out: &mut Output<T>, row: usize, column: usize) {
+        let (columns, step) = (out.columns(), out.step());
+        for r in 0..out.rows() {
+            let at = (row + r) * step + column;
+            self.finish(out.part(r, 0, columns), at, column);
+        }
+    }
+
+    /// Finishes a part of a row: sums of the channels from `channel` on, which stand in the whole output from `at` on.
+    pub(in crate::kernels) fn finish(&self, row: &mut [T], at: usize, channel: usize) {
+        if !self.is_nothing() {
+            T::with_vectors(FinishRow {
+                epilogue: self,
+                row,
+                at,
+                channel,
+            });
         }
     }
 
@@ -95,70 +155,35 @@ impl<T: Number + Float + Elementary> Epilogue<'_, T> {
         if let Some(residual) = self.residual {
             y = y.plus(V::load(width, &residual[at..]));
         }
-        if matches!(self.activation, Fused::Relu | Fused::Relu6) {
-            y = y.at_least(V::zero(width));
-        }
-        if self.activation == Fused::Relu6 {
-            y = y.at_most(V::splat(width, T::from_f64(6.0)));
-        }
-        y
+        let [low, high] = self.bounds();
+        y.at_least(V::splat(width, low))
+            .at_most(V::splat(width, high))
     }
+}
 
-    /// Finishes a part of a row: sums of the channels from `channel` on, which stand in the whole output from `at` on.
-    #[inline(always)]
-    pub(in crate::kernels) fn finish(&self, row: &mut [T], at: usize, channel: usize) {
-        let count = row.len();
-        // Of these activations, bounds are all.
-        let (low, high) = match self.activation {
-            Fused::Relu => (T::ZERO, T::HIGHEST),
-            Fused::Relu6 => (T::ZERO, T::from_f64(6.0)),
-            Fused::Linear | Fused::Sigmoid | Fused::Tanh => (T::LOWEST, T::HIGHEST),
-        };
-        let bounded = |y: T| Number::min(Number::max(y, low), high);
-        let bias = self.bias.map(|b| &b[channel..][..count]);
-        match (self.scale, bias) {
-            (Some(scale), Some(bias)) => {
-                let scale = &scale[channel..][..count];
-                let of = |i: usize, y: T| Number::add(Number::mul(y, scale[i]), bias[i]);
-                self.with_residual(row, at, of, bounded);
-            }
-            (None, Some(bias)) => {
-                self.with_residual(row, at, |i, y| Number::add(y, bias[i]), bounded)
-            }
-            (scale, None) => {
-                if let Some(scale) = scale {
-                    for (y, &scale) in row.iter_mut().zip(&scale[channel..]) {
-                        *y = Number::mul(*y, scale);
-                    }
-                }
-                self.with_residual(row, at, |_, y| y, bounded);
-            }
-        }
-        self.curve(row);
-    }
+struct FinishRow<'a, 'b, T> {
+    epilogue: &'a Epilogue<'b, T>,
+    row: &'a mut [T],
+    at: usize,
+    channel: usize,
+}
 
-    /// `bounded(of(i, y) + residual)` of each element `y` of a part of a row.
+impl<T: Real> VectorLoop<T> for FinishRow<'_, '_, T> {
+    type Output = ();
     #[inline(always)]
-    fn with_residual(
-        &self,
-        row: &mut [T],
-        at: usize,
-        of: impl Fn(usize, T) -> T,
-        bounded: impl Fn(T) -> T,
-    ) {
-        match self.residual {
-            Some(residual) => {
-                let residual = residual[at..].iter();
-                for (i, (y, &residual)) in row.iter_mut().zip(residual).enumerate() {
-                    *y = bounded(Number::add(of(i, *y), residual));
-                }
-            }
-            None => {
-                for (i, y) in row.iter_mut().enumerate() {
-                    *y = bounded(of(i, *y));
-                }
-            }
+    fn run<V: Vector<Element = T>>(self, width: Width<V>) {
+        let (epilogue, single) = (self.epilogue, Width::<[T; 1]>::of_arrays());
+        let mut i = 0;
+        while i + V::LANES <= self.row.len() {
+            let sums = V::load(width, &self.row[i..]);
+            let y = epilogue.of_vector(width, sums, self.at + i, self.channel + i);
+            y.store(&mut self.row[i..]);
+            i += V::LANES;
         }
+        for (i, y) in self.row.iter_mut().enumerate().skip(i) {
+            [*y] = epilogue.of_vector(single, [*y], self.at + i, self.channel + i);
+        }
+        epilogue.curve(self.row);
     }
 }
 
