@@ -27,15 +27,24 @@ impl<T: Float, const N: usize> Width<[T; N]> {
 /// Unsafe functions want the machine to have the instructions, and pointers to as many elements as they say.
 #[allow(unsafe_code)]
 pub(super) trait Vector: Copy {
-    type Element: Copy + Default;
+    type Element: Copy;
     const LANES: usize;
     /// All of a vector.
     unsafe fn read(from: *const Self::Element) -> Self;
+    /// Fewer elements than all, and zeros.
+    unsafe fn read_some(from: *const Self::Element, count: usize) -> Self;
     /// One element in all lanes.
     unsafe fn spread(element: Self::Element) -> Self;
     unsafe fn nothing() -> Self;
     /// All of a vector.
     unsafe fn write(self, to: *mut Self::Element);
+    /// Fewer elements than all.
+    unsafe fn write_some(self, to: *mut Self::Element, count: usize);
+    /// Tells the machine that an element is going to be written; nothing happens where there is none.
+    #[inline(always)]
+    fn expect_write(element: *const Self::Element) {
+        let _ = element;
+    }
 
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
@@ -64,9 +73,11 @@ pub(super) trait Vector: Copy {
         if from.len() >= Self::LANES {
             return Self::load(width, from);
         }
-        let mut room = [Self::Element::default(); 16];
-        room[..from.len()].copy_from_slice(from);
-        Self::load(width, &room)
+        // SAFETY: as above; there are so many elements.
+        #[allow(unsafe_code)]
+        unsafe {
+            Self::read_some(from.as_ptr(), from.len())
+        }
     }
 
     /// Writes the first elements of a slice, which has as many at least.
@@ -113,13 +124,21 @@ pub(super) trait Vectors: Sized {
 
 /// Vectors that every machine has: arrays, of which the compiler makes what it can.
 #[allow(unsafe_code)]
-impl<T: Float + Default, const N: usize> Vector for [T; N] {
+impl<T: Float, const N: usize> Vector for [T; N] {
     type Element = T;
     const LANES: usize = N;
     #[inline(always)]
     unsafe fn read(from: *const T) -> Self {
         // SAFETY: as promised, there are so many elements; arrays are aligned as these are.
         unsafe { *from.cast() }
+    }
+    #[inline(always)]
+    unsafe fn read_some(from: *const T, count: usize) -> Self {
+        // SAFETY: as promised, there are so many elements.
+        from_fn(|i| match i < count {
+            true => unsafe { *from.add(i) },
+            false => T::zero(),
+        })
     }
     #[inline(always)]
     unsafe fn spread(element: T) -> Self {
@@ -133,6 +152,13 @@ impl<T: Float + Default, const N: usize> Vector for [T; N] {
     unsafe fn write(self, to: *mut T) {
         // SAFETY: as promised, there is room for so many elements.
         unsafe { *to.cast() = self }
+    }
+    #[inline(always)]
+    unsafe fn write_some(self, to: *mut T, count: usize) {
+        for (i, &v) in self.iter().take(count).enumerate() {
+            // SAFETY: as promised, there is room for so many elements.
+            unsafe { *to.add(i) = v }
+        }
     }
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
@@ -172,6 +198,7 @@ mod x86 {
 
     macro_rules! vector {
         ($vector:ty, $element:ty, $lanes:literal, $read:ident, $spread:ident, $zero:ident, $write:ident,
+         ($mask:expr, $read_some:ident, $write_some:ident),
          $plus:ident, $minus:ident, $times:ident, $fma:ident, $max:ident, $min:ident) => {
             #[allow(unsafe_code)]
             // SAFETY (of each): there is a vector or a promise, so the machine has the instruction; pointers are good, as
@@ -184,6 +211,14 @@ mod x86 {
                     unsafe { $read(from) }
                 }
                 #[inline(always)]
+                unsafe fn read_some(from: *const $element, count: usize) -> Self {
+                    unsafe { $read_some($mask(count), from) }
+                }
+                #[inline(always)]
+                unsafe fn write_some(self, to: *mut $element, count: usize) {
+                    unsafe { $write_some(to, $mask(count), self) }
+                }
+                #[inline(always)]
                 unsafe fn spread(element: $element) -> Self {
                     unsafe { $spread(element) }
                 }
@@ -194,6 +229,10 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn write(self, to: *mut $element) {
                     unsafe { $write(to, self) }
+                }
+                #[inline(always)]
+                fn expect_write(element: *const $element) {
+                    unsafe { _mm_prefetch::<_MM_HINT_ET0>(element.cast()) }
                 }
                 #[inline(always)]
                 fn plus(self, other: Self) -> Self {
@@ -223,6 +262,38 @@ mod x86 {
             }
         };
     }
+    /// The mask of the first lanes.
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn first_of_eight(count: usize) -> __m256i {
+        // SAFETY (of these four): as [`Vector`] promises.
+        unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes)
+        }
+    }
+
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn first_of_four(count: usize) -> __m256i {
+        unsafe {
+            let lanes = _mm256_setr_epi64x(0, 1, 2, 3);
+            _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), lanes)
+        }
+    }
+
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn read_some_of_eight(mask: __m256i, from: *const f32) -> __m256 {
+        unsafe { _mm256_maskload_ps(from, mask) }
+    }
+
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn read_some_of_four(mask: __m256i, from: *const f64) -> __m256d {
+        unsafe { _mm256_maskload_pd(from, mask) }
+    }
+
     vector!(
         __m512,
         f32,
@@ -231,6 +302,11 @@ mod x86 {
         _mm512_set1_ps,
         _mm512_setzero_ps,
         _mm512_storeu_ps,
+        (
+            |n: usize| (1u16 << n) - 1,
+            _mm512_maskz_loadu_ps,
+            _mm512_mask_storeu_ps
+        ),
         _mm512_add_ps,
         _mm512_sub_ps,
         _mm512_mul_ps,
@@ -246,6 +322,7 @@ mod x86 {
         _mm256_set1_ps,
         _mm256_setzero_ps,
         _mm256_storeu_ps,
+        (first_of_eight, read_some_of_eight, _mm256_maskstore_ps),
         _mm256_add_ps,
         _mm256_sub_ps,
         _mm256_mul_ps,
@@ -261,6 +338,7 @@ mod x86 {
         _mm256_set1_pd,
         _mm256_setzero_pd,
         _mm256_storeu_pd,
+        (first_of_four, read_some_of_four, _mm256_maskstore_pd),
         _mm256_add_pd,
         _mm256_sub_pd,
         _mm256_mul_pd,

@@ -7,9 +7,9 @@ pub(super) use kernel_gradient::kernel_gradient;
 
 use super::super::Real;
 use super::super::elementwise::Number;
+use super::super::gemm::Epilogue;
 use super::super::shares::for_shares;
 use super::super::vector::{Vector, VectorLoop, Width};
-use super::super::gemm::Epilogue;
 use super::lines::{Lines, Run};
 use super::{Work, blocks};
 

@@ -21,6 +21,8 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) b_row: usize,
     pub(super) c: *mut T,
     pub(super) c_row: usize,
+    /// Columns of the last vector that belong to `c`.
+    pub(super) last: usize,
     /// Whether what is in `c` is added to.
     pub(super) add: bool,
     /// What becomes of sums before they are stored.
@@ -73,6 +75,12 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
         // Rows three apart have a pointer each; those between are reached by one or two strides from it.
         let mut a: [*const V::Element; ROWS] = from_fn(|i| t.a.wrapping_add(i / 3 * 3 * t.a_row));
         let mut b = t.b;
+        // Where the next rows are going to be written, which the machine does not foresee.
+        for i in ROWS..2 * ROWS {
+            for j in 0..VECTORS {
+                V::expect_write(t.c.wrapping_add(i * t.c_row + j * V::LANES));
+            }
+        }
         for _ in 0..t.depth {
             let right: [V; VECTORS] = from_fn(|j| V::read(b.add(j * V::LANES)));
             for i in 0..ROWS {
@@ -86,10 +94,16 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
             }
             b = b.wrapping_add(t.b_row);
         }
+        // The last columns may be fewer than a vector has.
+        let is_part = |j: usize| j + 1 == VECTORS && t.last < V::LANES;
+        let read = |from: *const V::Element, j: usize| match is_part(j) {
+            true => V::read_some(from.add(j * V::LANES), t.last),
+            false => V::read(from.add(j * V::LANES)),
+        };
         if t.add {
             for (i, sums) in sums.iter_mut().enumerate() {
                 for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum = V::read(t.c.add(i * t.c_row + j * V::LANES)).plus(*sum);
+                    *sum = read(t.c.add(i * t.c_row), j).plus(*sum);
                 }
             }
         }
@@ -97,19 +111,18 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
             let [low, high] = after.bounds.map(|v| V::spread(v));
             for j in 0..VECTORS {
                 if !after.scale.is_null() {
-                    let scale = V::read(after.scale.add(j * V::LANES));
+                    let scale = read(after.scale, j);
                     sums.iter_mut().for_each(|s| s[j] = s[j].times(scale));
                 }
                 if !after.bias.is_null() {
-                    let bias = V::read(after.bias.add(j * V::LANES));
+                    let bias = read(after.bias, j);
                     sums.iter_mut().for_each(|s| s[j] = s[j].plus(bias));
                 }
             }
             for (i, sums) in sums.iter_mut().enumerate() {
                 for (j, sum) in sums.iter_mut().enumerate() {
                     if !after.residual.is_null() {
-                        let from = after.residual.add(i * t.c_row + j * V::LANES);
-                        *sum = sum.plus(V::read(from));
+                        *sum = sum.plus(read(after.residual.add(i * t.c_row), j));
                     }
                     *sum = sum.at_least(low).at_most(high);
                 }
@@ -117,10 +130,27 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
-                sum.write(t.c.add(i * t.c_row + j * V::LANES));
+                let to = t.c.add(i * t.c_row + j * V::LANES);
+                match is_part(j) {
+                    true => sum.write_some(to, t.last),
+                    false => sum.write(to),
+                }
             }
         }
     }
+}
+
+/// Tells the machine that elements are going to be read; nothing happens where there are none.
+pub(super) fn expect_read<T>(elements: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the instruction does nothing that can be seen, wherever the pointer leads.
+    #[allow(unsafe_code)]
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(elements.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = elements;
 }
 
 /// A list of kernels, one for each number of rows.

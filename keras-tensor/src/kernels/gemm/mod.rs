@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Real, threads, with_space};
-use crate::buffer::Buffer;
 use crate::Tensor;
+use crate::buffer::Buffer;
 pub(super) use epilogue::Epilogue;
 use micro::Tile;
 pub(super) use micro::Tiled;
@@ -59,10 +59,7 @@ pub(super) fn packed_size<T: Real>(depth: usize, columns: usize) -> usize {
 }
 
 /// Where an element of a right factor `[depth, columns]` stands that is laid out; those of a vector that begins there follow.
-pub(super) fn packed_at<T: Real>(
-    [depth, columns]: [usize; 2],
-    [row, column]: [usize; 2],
-) -> usize {
+pub(super) fn packed_at<T: Real>([depth, columns]: [usize; 2], [row, column]: [usize; 2]) -> usize {
     let lanes = T::kernels().lanes;
     let panel = Panels { lanes, columns }.at(column / (2 * lanes));
     panel.columns.start * depth + row * panel.width + column - panel.columns.start
@@ -301,7 +298,6 @@ impl<T: Real> Work<'_, T> {
         };
         let add = product.add || !at.is_first;
         let finish = product.finish.filter(|f| at.is_last && !f.is_nothing());
-        let mut edge = [T::default(); EDGE];
         for tile in tiles {
             let rows = self.rows(tile);
             let (left, a_row, a_column) = match product.left.view() {
@@ -319,6 +315,14 @@ impl<T: Real> Work<'_, T> {
                     (&*room, 1, rows.len())
                 }
             };
+            if a_column == 1 {
+                expect_rows(
+                    &left[left.len().min(rows.len() * a_row)..],
+                    rows.len(),
+                    a_row,
+                    depth,
+                );
+            }
             for i in at.panels.clone() {
                 let Panel { columns, width } = self.panels.at(i);
                 let kernel = match width > self.panels.lanes {
@@ -329,11 +333,6 @@ impl<T: Real> Work<'_, T> {
                 // SAFETY: no other thread was given these rows and columns.
                 #[allow(unsafe_code)]
                 let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
-                let is_whole = columns.len() == width;
-                let (c, c_row) = match is_whole {
-                    true => (out.first, out.row),
-                    false => (edge.as_mut_ptr(), width),
-                };
                 let tile = Tile {
                     depth,
                     a: left.as_ptr(),
@@ -341,30 +340,20 @@ impl<T: Real> Work<'_, T> {
                     a_column,
                     b: right.as_ptr(),
                     b_row,
-                    c,
-                    c_row,
-                    add: add && is_whole,
-                    after: finish
-                        .filter(|_| is_whole)
-                        .and_then(|f| f.after(rows.clone(), columns.clone(), self.out.row)),
+                    c: out.first,
+                    c_row: out.row,
+                    last: columns.len() - (width - self.panels.lanes),
+                    add,
+                    after: finish.and_then(|f| f.after(rows.clone(), columns.clone(), out.row)),
                 };
-                let is_finished = tile.after.is_some();
                 // SAFETY: these kernels are those of the machine's vectors. Factors cover the product (asserted by
-                // `compute`), or were laid out with room for all that a tile reads; `c` is a tile of the output, or has room
-                // for the largest tile; what the epilogue gives covers a whole tile.
+                // `compute`), or were laid out with room for all that a tile reads; `c` is a tile of the output, and what
+                // the epilogue gives covers it.
                 #[allow(unsafe_code)]
                 unsafe {
                     kernel(tile);
                 }
-                if !is_whole {
-                    for (r, from) in edge.chunks_exact(width).take(rows.len()).enumerate() {
-                        let to = out.part(r, 0, columns.len());
-                        for (to, &v) in to.iter_mut().zip(from) {
-                            *to = if add { *to + v } else { v };
-                        }
-                    }
-                }
-                if let Some(finish) = finish.filter(|_| !is_finished) {
+                if let Some(finish) = finish.filter(|f| f.is_curved()) {
                     finish.part(&mut out, rows.start, columns.start);
                 }
             }
@@ -372,8 +361,14 @@ impl<T: Real> Work<'_, T> {
     }
 }
 
-/// Room for the largest tile of any kernel.
-const EDGE: usize = 14 * 32;
+/// Tells the machine that rows are going to be read: it does not foresee so many at once.
+fn expect_rows<T>(x: &[T], rows: usize, step: usize, count: usize) {
+    for row in 0..rows {
+        for column in (0..count).step_by(64 / size_of::<T>()) {
+            micro::expect_read(x.as_ptr().wrapping_add(row * step + column));
+        }
+    }
+}
 
 /// Where a block lies.
 struct Place {

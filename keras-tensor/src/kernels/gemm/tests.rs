@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::iter::repeat;
 
 use super::super::simd::{Level, level};
-use super::micro::{Kernels, Tile};
+use super::micro::{After, Kernel, Kernels, Tile};
 use super::*;
 use crate::op::Fused;
 use crate::random::Philox;
@@ -204,45 +204,69 @@ fn without_memory() {
     }
 }
 
-/// Every kernel of a width against the naive product, with rows that are further apart than they are long.
+/// Every kernel of a width against the naive product, with rows that are further apart than they are long, and with fewer
+/// columns than vectors have.
 fn each_kernel(kernels: &Kernels<f64>) {
     for (vectors, all) in [(1, kernels.one), (2, kernels.two)] {
         for (rows, kernel) in (1..).zip(all) {
             for depth in [0, 1, 2, 7] {
-                let n = vectors * kernels.lanes;
-                let (a, b) = (
-                    noise(rows * (depth + 3), 1),
-                    noise(depth.max(1) * (n + 5), 2),
-                );
-                let mut c = vec![1.0; rows * (n + 2)];
-                let tile = Tile {
-                    depth,
-                    a: a.as_ptr(),
-                    a_row: depth + 3,
-                    a_column: 1,
-                    b: b.as_ptr(),
-                    b_row: n + 5,
-                    c: c.as_mut_ptr(),
-                    c_row: n + 2,
-                    add: true,
-                };
-                // SAFETY: the slices have room for the strides, and the caller has seen that the machine has the vectors.
-                #[allow(unsafe_code)]
-                unsafe {
-                    kernel(tile);
-                }
-                for (i, &found) in c.iter().enumerate() {
-                    let (r, column) = (i / (n + 2), i % (n + 2));
-                    let product = |p| a[r * (depth + 3) + p] * b[p * (n + 5) + column];
-                    let sum: f64 = (0..depth).map(product).sum();
-                    let expected = if column < n { 1.0 + sum } else { 1.0 };
-                    assert!(
-                        (found - expected).abs() < 1e-13,
-                        "{rows} rows, {depth} deep, at {i}"
+                for last in 1..=kernels.lanes {
+                    one_kernel(
+                        *kernel,
+                        [rows, depth, vectors * kernels.lanes],
+                        [kernels.lanes, last],
                     );
                 }
             }
         }
+    }
+}
+
+fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: [usize; 2]) {
+    let (a, b) = (
+        noise(rows * (depth + 3), 1),
+        noise(depth.max(1) * (n + 5), 2),
+    );
+    let columns = n - lanes + last;
+    let epilogue = [noise(columns, 3), noise(columns, 4)];
+    let residual = noise(rows * (n + 2), 5);
+    let mut c = vec![1.0; rows * (n + 2)];
+    let tile = Tile {
+        depth,
+        a: a.as_ptr(),
+        a_row: depth + 3,
+        a_column: 1,
+        b: b.as_ptr(),
+        b_row: n + 5,
+        c: c.as_mut_ptr(),
+        c_row: n + 2,
+        last,
+        add: true,
+        after: Some(After {
+            scale: epilogue[0].as_ptr(),
+            bias: epilogue[1].as_ptr(),
+            residual: residual.as_ptr(),
+            bounds: [-0.5, 2.0],
+        }),
+    };
+    // SAFETY: the slices have room for the strides, and the caller has seen that the machine has the vectors.
+    #[allow(unsafe_code)]
+    unsafe {
+        kernel(tile);
+    }
+    for (i, &found) in c.iter().enumerate() {
+        let (r, column) = (i / (n + 2), i % (n + 2));
+        let product = |p| a[r * (depth + 3) + p] * b[p * (n + 5) + column];
+        let sum: f64 = (0..depth).map(product).sum();
+        let expected = match column < columns {
+            true => ((1.0 + sum) * epilogue[0][column] + epilogue[1][column] + residual[i])
+                .clamp(-0.5, 2.0),
+            false => 1.0,
+        };
+        assert!(
+            (found - expected).abs() < 1e-13,
+            "{rows} rows, {depth} deep, {last} last columns, at {i}"
+        );
     }
 }
 
