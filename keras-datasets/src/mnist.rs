@@ -59,34 +59,51 @@ fn bundled(cached: &Path) -> Result<(Split, Split)> {
 
 #[cfg(feature = "bundled-mnist")]
 fn bundled(_: &Path) -> Result<(Split, Split)> {
-    const IMAGES: [&[u8]; 4] = [
-        include_bytes!("../data/mnist/train-images-0.zst"),
-        include_bytes!("../data/mnist/train-images-1.zst"),
-        include_bytes!("../data/mnist/train-images-2.zst"),
-        include_bytes!("../data/mnist/train-images-3.zst"),
+    const TRAIN: [Images; 4] = [
+        Images {
+            runs: include_bytes!("../data/mnist/train-images-0.runs.zst"),
+            values: include_bytes!("../data/mnist/train-images-0.values.zst"),
+        },
+        Images {
+            runs: include_bytes!("../data/mnist/train-images-1.runs.zst"),
+            values: include_bytes!("../data/mnist/train-images-1.values.zst"),
+        },
+        Images {
+            runs: include_bytes!("../data/mnist/train-images-2.runs.zst"),
+            values: include_bytes!("../data/mnist/train-images-2.values.zst"),
+        },
+        Images {
+            runs: include_bytes!("../data/mnist/train-images-3.runs.zst"),
+            values: include_bytes!("../data/mnist/train-images-3.values.zst"),
+        },
     ];
-    const LABELS: &[u8] = include_bytes!("../data/mnist/train-labels.zst");
-    const TEST_IMAGES: &[u8] = include_bytes!("../data/mnist/test-images.zst");
+    const TEST: Images = Images {
+        runs: include_bytes!("../data/mnist/test-images.runs.zst"),
+        values: include_bytes!("../data/mnist/test-images.values.zst"),
+    };
+    const TRAIN_LABELS: &[u8] = include_bytes!("../data/mnist/train-labels.zst");
     const TEST_LABELS: &[u8] = include_bytes!("../data/mnist/test-labels.zst");
-    let one = |packed: &'static [u8], shape: &[usize]| {
-        Tensor::filled(shape, |out: &mut [u8]| unpack(packed, out))
+    let labels = |packed: &'static [u8], count: usize| {
+        Tensor::filled([count], |out: &mut [u8]| {
+            whole(out.len(), unpack(packed, out)?)
+        })
     };
     // Unpacking is most of a program's start: each part on a thread of its own, into its place.
     let in_parts = |out: &mut [u8]| {
-        let size = out.len() / IMAGES.len();
+        let size = out.len() / TRAIN.len();
         std::thread::scope(|s| {
-            let parts = out.chunks_exact_mut(size).zip(IMAGES);
+            let parts = out.chunks_exact_mut(size).zip(&TRAIN);
             let threads: Vec<_> = parts
-                .map(|(out, packed)| s.spawn(move || unpack(packed, out)))
+                .map(|(out, images)| s.spawn(|| images.unpack(out)))
                 .collect();
             threads.into_iter().try_for_each(joined)
         })
     };
     std::thread::scope(|s| {
-        let test_x = s.spawn(|| one(TEST_IMAGES, &[10_000, 28, 28]));
+        let test = s.spawn(|| Tensor::filled([10_000, 28, 28], |out: &mut [u8]| TEST.unpack(out)));
         let x = Tensor::filled([60_000, 28, 28], in_parts)?;
-        let y = one(LABELS, &[60_000])?;
-        Ok(((x, y), (joined(test_x)?, one(TEST_LABELS, &[10_000])?)))
+        let y = labels(TRAIN_LABELS, 60_000)?;
+        Ok(((x, y), (joined(test)?, labels(TEST_LABELS, 10_000)?)))
     })
 }
 
@@ -96,19 +113,62 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<Result<T>>) -> Result<T> {
     thread.join().map_err(panicked)?
 }
 
+/// Images without most of their zeros.
 #[cfg(feature = "bundled-mnist")]
-fn unpack(packed: &[u8], out: &mut [u8]) -> Result<()> {
-    let wrong = |problem: String| Error::Format {
+struct Images {
+    /// Pairs of bytes: how many pixels are zero, and how many after them are not.
+    runs: &'static [u8],
+    /// Those that are not.
+    values: &'static [u8],
+}
+
+#[cfg(feature = "bundled-mnist")]
+impl Images {
+    fn unpack(&self, out: &mut [u8]) -> Result<()> {
+        // Of two runs' bytes, one pixel at least comes; untouched memory costs nothing.
+        let (mut runs, mut values) = (vec![0; 2 * out.len()], vec![0; out.len()]);
+        let (of_runs, of_values) = (
+            unpack(self.runs, &mut runs)?,
+            unpack(self.values, &mut values)?,
+        );
+        let size = out.len();
+        let (mut left, mut values) = (&mut *out, &values[..of_values]);
+        for run in runs[..of_runs].chunks_exact(2) {
+            let (zeros, others) = (usize::from(run[0]), usize::from(run[1]));
+            let (Some((before, after)), Some((these, more))) = (
+                left.split_at_mut_checked(zeros + others),
+                values.split_at_checked(others),
+            ) else {
+                return Err(wrong("runs and values do not fit".to_string()));
+            };
+            before[..zeros].fill(0);
+            before[zeros..].copy_from_slice(these);
+            (left, values) = (after, more);
+        }
+        let rest = left.len();
+        whole(size, size - rest)
+    }
+}
+
+#[cfg(feature = "bundled-mnist")]
+fn unpack(packed: &[u8], out: &mut [u8]) -> Result<usize> {
+    let decoded = ruzstd::decoding::FrameDecoder::new().decode_all(packed, out);
+    decoded.map_err(|e| wrong(e.to_string()))
+}
+
+#[cfg(feature = "bundled-mnist")]
+fn whole(wanted: usize, found: usize) -> Result<()> {
+    match found == wanted {
+        true => Ok(()),
+        false => Err(wrong(format!("{found} bytes instead of {wanted}"))),
+    }
+}
+
+#[cfg(feature = "bundled-mnist")]
+fn wrong(problem: String) -> Error {
+    Error::Format {
         what: "mnist".to_string(),
         problem,
-    };
-    let size = ruzstd::decoding::FrameDecoder::new()
-        .decode_all(packed, out)
-        .map_err(|e| wrong(e.to_string()))?;
-    if size == out.len() {
-        Ok(())
-    } else {
-        Err(wrong(format!("{size} bytes instead of {}", out.len())))
     }
 }
 
@@ -129,15 +189,20 @@ mod tests {
             [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
         );
         assert_eq!(&y_test.to_vec::<u8>().unwrap()[..5], [7, 2, 1, 0, 4]);
+        // Each pixel, and its place, as NumPy sums them over Keras's file.
         let total = |t: &Tensor| {
-            t.to_vec::<u8>()
-                .unwrap()
+            let values = t.to_vec::<u8>().unwrap();
+            let places = (0..65_521u64).cycle();
+            values
                 .iter()
-                .map(|&v| v as u64)
+                .zip(places)
+                .map(|(&v, i)| u64::from(v) * i)
                 .sum::<u64>()
         };
-        assert_eq!(total(&x) / 60_000 / 784, 33);
-        assert_eq!(total(&x_test) / 10_000 / 784, 33);
+        assert_eq!(total(&x), 51_355_837_786_562);
+        assert_eq!(total(&x_test), 8_671_846_691_775);
+        assert_eq!(total(&y), 8_022_738_712);
+        assert_eq!(total(&y_test), 221_857_383);
     }
 
     #[test]
