@@ -1,11 +1,15 @@
 //! Where the bytes of a file within a file lie: in memory, or in a part of a file, from which only what is wanted is read.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Smaller readings are served from a block of this size, as descriptions of data lie close together.
-const BLOCK: usize = 1 << 16;
+/// Smaller readings are served from pages of this size: descriptions of data lie close together, in some places of a file.
+const PAGE: usize = 1 << 13;
+/// Pages that are kept; one more, and all are read anew.
+const PAGES: usize = 256;
 
 /// The bytes of a file within a file, or of a file.
 #[derive(Clone)]
@@ -25,19 +29,15 @@ pub(crate) struct Part {
 
 struct Reader {
     file: File,
-    block: Vec<u8>,
-    block_start: u64,
+    /// By their numbers.
+    pages: HashMap<u64, Vec<u8>>,
 }
 
 impl Stored {
     /// So many bytes of a file from `start`.
     pub(crate) fn part(file: File, start: u64, size: u64) -> Self {
-        let (block, block_start) = (Vec::new(), 0);
-        let reader = Mutex::new(Reader {
-            file,
-            block,
-            block_start,
-        });
+        let pages = HashMap::new();
+        let reader = Mutex::new(Reader { file, pages });
         Stored::Part(Arc::new(Part {
             start,
             size,
@@ -70,30 +70,42 @@ impl Stored {
 
 impl Part {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        // What a panic elsewhere left behind is a block and a place, which any reading sets anew.
+        // What a panic elsewhere left behind are whole pages, and a place, which any reading sets anew.
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let Reader {
-            file,
-            block,
-            block_start,
-        } = &mut *reader;
-        if out.len() >= BLOCK {
+        let Reader { file, pages } = &mut *reader;
+        if out.len() >= PAGE {
             file.seek(SeekFrom::Start(self.start + offset))?;
             return file.read_exact(out);
         }
-        let block_end = *block_start + block.len() as u64;
-        if offset < *block_start || offset + out.len() as u64 > block_end {
-            let size = (self.size - offset).min(BLOCK as u64) as usize;
-            // Until it is read whole, the block is none.
-            block.clear();
-            let mut new = vec![0; size];
-            file.seek(SeekFrom::Start(self.start + offset))?;
-            file.read_exact(&mut new)?;
-            (*block, *block_start) = (new, offset);
+        // These lie on one page or on two.
+        let (number, first) = (offset / PAGE as u64, (offset % PAGE as u64) as usize);
+        let (here, beyond) = out.split_at_mut(out.len().min(PAGE - first));
+        here.copy_from_slice(&self.page(file, pages, number)?[first..][..here.len()]);
+        if !beyond.is_empty() {
+            beyond.copy_from_slice(&self.page(file, pages, number + 1)?[..beyond.len()]);
         }
-        let at = (offset - *block_start) as usize;
-        out.copy_from_slice(&block[at..at + out.len()]);
         Ok(())
+    }
+
+    fn page<'a>(
+        &self,
+        file: &mut File,
+        pages: &'a mut HashMap<u64, Vec<u8>>,
+        number: u64,
+    ) -> io::Result<&'a [u8]> {
+        if pages.len() >= PAGES && !pages.contains_key(&number) {
+            pages.clear();
+        }
+        Ok(match pages.entry(number) {
+            Entry::Occupied(page) => page.into_mut(),
+            Entry::Vacant(none) => {
+                let start = number * PAGE as u64;
+                let mut page = vec![0; (self.size - start).min(PAGE as u64) as usize];
+                file.seek(SeekFrom::Start(self.start + start))?;
+                file.read_exact(&mut page)?;
+                none.insert(page)
+            }
+        })
     }
 }
 
