@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 use std::ops::Range;
 
-use super::super::gemm::{Left, Made};
+use super::super::gemm::{Left, Made, copy_run};
 use super::Work;
 
 /// A row for each place of the window in each sample, a column for each tap and channel of one group.
@@ -151,33 +151,31 @@ impl<'a, T> Windows<'a, T> {
     }
 }
 
-impl<T: Copy + Default + Sync> Left<T> for Windows<'_, T> {
-    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
-        let (count, geometry) = (rows.len(), &self.work.geometry);
-        let lines = self.lines(&depth);
+impl<T: Copy + Default + Sync> Windows<'_, T> {
+    /// Lays out some rows and columns, rows `step` elements apart.
+    fn lay_out(&self, rows: Range<usize>, columns: Range<usize>, step: usize, to: &mut [T]) {
+        let geometry = &self.work.geometry;
+        let lines = self.lines(&columns);
         let mut place = self.place(rows.start);
         let mut row = 0;
-        while row < count {
+        while row < rows.len() {
             let c = place.at[2];
             // Inner places in a row are alike.
             let alike = match self.inner.contains(&c) {
-                true => (self.inner.end.min(geometry.places[2]) - c).min(count - row),
+                true => (self.inner.end.min(geometry.places[2]) - c).min(rows.len() - row),
                 false => 1,
             };
-            let step = geometry.strides[2] * self.work.channels;
-            self.visit(&place, lines.clone(), &depth, |column, number, from| {
-                let to = &mut to[(column - depth.start) * count + row..];
-                for (i, to) in to.chunks_mut(count).take(number).enumerate() {
-                    let to = &mut to[..alike];
+            let advance = geometry.strides[2] * self.work.channels;
+            // Lines come in the order of columns, so that what is copied beyond one of them is overwritten.
+            self.visit(&place, lines.clone(), &columns, |column, number, from| {
+                let column = column - columns.start;
+                let rows = to[row * step..].chunks_mut(step).take(alike);
+                for (i, to) in rows.enumerate() {
                     match from {
-                        None => to.fill(T::default()),
-                        Some(from) if step == 1 => {
-                            to.copy_from_slice(&self.x[from + i..][..alike]);
-                        }
                         Some(from) => {
-                            let from = self.x[from + i..].iter().step_by(step);
-                            to.iter_mut().zip(from).for_each(|(to, &v)| *to = v);
+                            copy_run(&mut to[column..], &self.x[from + i * advance..], number);
                         }
+                        None => to[column..][..number].fill(T::default()),
                     }
                 }
             });
@@ -187,20 +185,20 @@ impl<T: Copy + Default + Sync> Left<T> for Windows<'_, T> {
     }
 }
 
+impl<T: Copy + Default + Sync> Left<T> for Windows<'_, T> {
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [T]) {
+        self.lay_out(rows, depth, step, to);
+    }
+}
+
 impl<T: Copy + Default + Sync> Made<T> for Windows<'_, T> {
     fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [T]) {
-        let lines = self.lines(&columns);
-        let mut place = self.place(depth.start);
-        for to in to.chunks_exact_mut(width).take(depth.len()) {
-            self.visit(&place, lines.clone(), &columns, |column, number, from| {
-                let to = &mut to[column - columns.start..][..number];
-                match from {
-                    Some(from) => to.copy_from_slice(&self.x[from..][..number]),
-                    None => to.fill(T::default()),
-                }
-            });
-            to[columns.len()..].fill(T::default());
-            place.advance(1, self.work.geometry.places);
+        let count = columns.len();
+        self.lay_out(depth, columns, width, to);
+        if count < width {
+            for to in to.chunks_exact_mut(width) {
+                to[count..].fill(T::default());
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::buffer::Buffer;
 pub(super) use epilogue::Epilogue;
 use micro::Tile;
 pub(super) use micro::Tiled;
-pub(super) use pack::{Left, Made};
+pub(super) use pack::{Left, Made, copy_run};
 use pack::{Panel, Panels};
 pub(super) use view::{Output, View};
 
@@ -189,7 +189,7 @@ impl<T: Real> Work<'_, T> {
         let rows = self.rows(tiles.start).start..self.rows(tiles.end - 1).end;
         let of_left = match self.product.left.view() {
             Some(_) => 0,
-            None => longest * T::kernels().rows(),
+            None => pack::step_of(longest) * T::kernels().rows(),
         };
         let of_right = match self.product.right {
             Right::Packed(_) => 0,
@@ -233,7 +233,7 @@ impl<T: Real> Work<'_, T> {
             }
             for p in 0..product.depth {
                 let mut left = [T::default()];
-                product.left.pack(r..r + 1, p..p + 1, &mut left);
+                product.left.pack(r..r + 1, p..p + 1, 1, &mut left);
                 for (to, c) in row.iter_mut().zip(columns.clone()) {
                     let right = match product.right {
                         Right::View(right) => right.data[p * right.row + c * right.column],
@@ -310,12 +310,15 @@ impl<T: Real> Work<'_, T> {
                     )
                 }
                 None => {
-                    let room = &mut left_room[..rows.len() * depth];
-                    product.left.pack(rows.clone(), at.depth.clone(), room);
-                    (&*room, 1, rows.len())
+                    let step = pack::step_of(depth);
+                    let room = &mut left_room[..rows.len() * step];
+                    product
+                        .left
+                        .pack(rows.clone(), at.depth.clone(), step, room);
+                    (&*room, step, 1)
                 }
             };
-            if a_column == 1 {
+            if a_column == 1 && product.left.view().is_some() {
                 expect_rows(
                     &left[left.len().min(rows.len() * a_row)..],
                     rows.len(),

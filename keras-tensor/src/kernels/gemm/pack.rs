@@ -6,6 +6,8 @@ use super::view::View;
 
 /// Places of the shared axis that are transposed at a time.
 const RUN: usize = 16;
+/// Elements that are copied at a time, as a constant number is copied without a call.
+const CHUNK: usize = 16;
 
 /// The left factor `[rows, depth]` of a product.
 pub(in crate::kernels) trait Left<T>: Sync {
@@ -13,8 +15,14 @@ pub(in crate::kernels) trait Left<T>: Sync {
     fn view(&self) -> Option<View<'_, T>> {
         None
     }
-    /// Lays out some rows, the elements of a place of the shared axis side by side: `to[p * rows + r]`.
-    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]);
+    /// Lays out some rows, `step` elements apart: `to[r * step + p]`. What lies between rows may hold anything.
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [T]);
+}
+
+/// Elements between rows of so many elements of a left factor that is laid out: rows that begin at the same place of a
+/// cache's sets push each other out of it, and there is room to copy whole chunks.
+pub(super) fn step_of(depth: usize) -> usize {
+    depth.next_multiple_of(CHUNK) + CHUNK
 }
 
 /// A right factor `[depth, columns]` of a product that stands nowhere in memory.
@@ -30,38 +38,60 @@ impl<T: Copy + Sync> Left<T> for View<'_, T> {
         (!is_regular).then_some(*self)
     }
 
-    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [T]) {
-        let width = rows.len();
-        lay_out(self, rows, depth, width, to);
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [T]) {
+        for (r, to) in rows.zip(to.chunks_mut(step)) {
+            let first = r * self.row + depth.start * self.column;
+            let from = self.data.get(first..).unwrap_or_default();
+            if self.column == 1 {
+                copy_run(to, from, depth.len());
+            } else {
+                let from = from.iter().step_by(self.column);
+                let to = to[..depth.len()].iter_mut();
+                to.zip(from).for_each(|(to, &v)| *to = v);
+            }
+        }
     }
 }
 
-/// `to[p * width + r] = x[r, p]`, counted from the first row and place.
+/// Copies so many elements, and where there is room and there are more, up to a whole number of chunks.
+#[inline(always)]
+pub(in crate::kernels) fn copy_run<T: Copy>(to: &mut [T], from: &[T], count: usize) {
+    let mut i = 0;
+    while i < count {
+        match (to.get_mut(i..i + CHUNK), from.get(i..i + CHUNK)) {
+            (Some(to), Some(from)) => to.copy_from_slice(from),
+            _ => return to[i..count].copy_from_slice(&from[i..count]),
+        }
+        i += CHUNK;
+    }
+}
+
+/// `to[p * width + c] = x[p, c]`, counted from the first place and column.
 fn lay_out<T: Copy>(
     x: &View<T>,
-    rows: Range<usize>,
     depth: Range<usize>,
+    columns: Range<usize>,
     width: usize,
     to: &mut [T],
 ) {
-    let count = rows.len();
-    if x.row == 1 {
+    let count = columns.len();
+    if x.column == 1 {
         for (p, to) in depth.zip(to.chunks_exact_mut(width)) {
-            to[..count].copy_from_slice(&x.data[p * x.column + rows.start..][..count]);
+            copy_run(to, &x.data[p * x.row + columns.start..], count);
         }
         return;
     }
     let runs = depth.step_by_run(RUN);
     for (run, to) in runs.zip(to.chunks_mut(RUN * width)) {
-        for (i, r) in rows.clone().enumerate() {
-            let from = &x.data[r * x.row + run.start * x.column..];
-            if x.column == 1 {
+        for (i, c) in columns.clone().enumerate() {
+            let from = &x.data[c * x.column + run.start * x.row..];
+            if x.row == 1 {
                 for (to, &v) in to[i..].iter_mut().step_by(width).zip(&from[..run.len()]) {
                     *to = v;
                 }
             } else {
                 for p in 0..run.len() {
-                    to[p * width + i] = from[p * x.column];
+                    to[p * width + i] = from[p * x.row];
                 }
             }
         }
@@ -122,9 +152,12 @@ impl Panels {
         to: &mut [T],
     ) {
         let Panel { columns, width } = self.at(panel);
-        if columns.len() < width {
-            to.fill(T::default());
+        let count = columns.len();
+        lay_out(x, depth, columns, width, to);
+        if count < width {
+            for to in to.chunks_exact_mut(width) {
+                to[count..].fill(T::default());
+            }
         }
-        lay_out(&x.transposed(), columns, depth, width, to);
     }
 }

@@ -27,8 +27,8 @@ fn naive(m: usize, k: usize, n: usize, a: &View<f64>, b: &View<f64>) -> Vec<f64>
 struct Hidden<'a>(View<'a, f64>);
 
 impl Left<f64> for Hidden<'_> {
-    fn pack(&self, rows: Range<usize>, depth: Range<usize>, to: &mut [f64]) {
-        self.0.pack(rows, depth, to);
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [f64]) {
+        self.0.pack(rows, depth, step, to);
     }
 }
 
