@@ -4,6 +4,7 @@
 //! workload NAME [--steps N] [--threads N] [--batch N] [--file PATH]     one round, one line of JSON
 //! workload NAME ... --serve                                             one round for every line of the input,
 //!                                                                       of so many steps as the line says
+//! workload NAME ... --profile                                           and where the time of a second round goes
 //! workload export FOLDER                                                writes MNIST: images.u8 and labels.u8
 //! ```
 
@@ -47,7 +48,13 @@ fn serve(workload: Workload, options: &Options) -> Result<(), Problem> {
         Ok(out.flush()?)
     };
     if !options.serve {
-        return report(options.steps);
+        report(options.steps)?;
+        if options.profile {
+            let profiler = keras::profile::Profiler::start();
+            round(options.steps)?;
+            println!("{}", profiler.stop().table());
+        }
+        return Ok(());
     }
     std::io::stdin().lock().lines().try_for_each(|line| {
         let line = line?;

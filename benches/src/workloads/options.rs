@@ -15,6 +15,8 @@ pub struct Options {
     pub file: PathBuf,
     /// A round for every line of the input.
     pub serve: bool,
+    /// Where the time of a second round goes, op by op, is printed.
+    pub profile: bool,
     /// Which layers grow: `dense`, `conv`, `lstm` or `attention`.
     pub family: String,
     /// Units or channels of a layer that grows.
@@ -37,14 +39,20 @@ impl Options {
             batch: 1,
             file: PathBuf::new(),
             serve: false,
+            profile: false,
             family: String::new(),
             width: 1,
             depth: 1,
             length: 1,
         };
         while let Some(word) = words.next() {
-            if word == "--serve" {
-                options.serve = true;
+            let switch = match word.as_str() {
+                "--serve" => Some(&mut options.serve),
+                "--profile" => Some(&mut options.profile),
+                _ => None,
+            };
+            if let Some(switch) = switch {
+                *switch = true;
                 continue;
             }
             let value = words
@@ -65,8 +73,8 @@ impl Options {
                 "--family" => options.family = value,
                 _ => {
                     return Err(format!(
-                        "{word}: unknown; known are --serve, --steps, --threads, --batch, --file, --family, --width, \
-                         --depth, --length"
+                        "{word}: unknown; known are --serve, --profile, --steps, --threads, --batch, --file, --family, \
+                         --width, --depth, --length"
                     ));
                 }
             }
@@ -86,7 +94,8 @@ mod tests {
     #[test]
     fn words_set_what_they_name() {
         let options = parse("--steps 5 --serve --batch 8").unwrap();
-        assert_eq!((options.steps, options.batch, options.serve), (5, 8, true));
+        assert_eq!((options.steps, options.batch), (5, 8));
+        assert!(options.serve && !options.profile);
     }
 
     #[test]

@@ -5,13 +5,16 @@ use std::array;
 use std::sync::Arc;
 
 use super::elementwise::Number;
-use super::shares::{Divide, divided};
+use super::shares::{Divide, divided_by};
 use super::simd::Loop;
 use super::{layout, with_float};
 use crate::buffer::Buffer;
 use crate::dtype::Element;
 use crate::op::{Outputs, Update};
 use crate::{DType, Result, Shape, Tensor};
+
+/// Weights that a thread takes at a time: each moves many bytes, and roots and quotients take long.
+const SHARE: usize = 1 << 13;
 
 /// A tensor taken apart so that it can be written, and put together again.
 struct Writable {
@@ -110,12 +113,13 @@ fn stepped<T: Element + Send + Sync, const S: usize>(
     let mut written: SmallVec<[Writable; 3]> = written.collect::<Result<_>>()?;
     let mut slices = written.iter_mut().map(Writable::elements::<T>);
     let mut slice = || slices.next().expect("the door has counted the inputs");
-    divided(Steps {
+    let steps = Steps {
         w: slice(),
         g: g.raw::<T>(),
         state: array::from_fn(|_| slice()),
         f,
-    });
+    };
+    divided_by(steps, SHARE);
     Ok(written.into_iter().map(Writable::finish).collect())
 }
 

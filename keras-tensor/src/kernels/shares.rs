@@ -115,14 +115,10 @@ pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
     fn split_at(self, middle: usize) -> (Self, Self);
 }
 
-/// Runs a loop in shares of [`SHARE`] elements.
-pub(super) fn divided<L: Divide>(work: L) {
-    divided_by(work, SHARE);
-}
-
-/// Runs a loop in shares of `share` elements.
+/// Runs a loop in shares of `share` elements, or of more, so that there are no more than [`PARTS`].
 pub(super) fn divided_by<L: Divide>(mut work: L, share: usize) {
     let mut parts: SmallVec<[Mutex<Option<L>>; PARTS]> = SmallVec::new();
+    let share = share.max(work.len().div_ceil(PARTS));
     while work.len() > share {
         let (part, rest) = work.split_at(share);
         parts.push(Mutex::new(Some(part)));

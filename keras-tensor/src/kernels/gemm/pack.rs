@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
+use super::micro::expect_read;
 use super::view::View;
 
 /// Places of the shared axis that are transposed at a time.
 const RUN: usize = 16;
+/// Rows ahead that are asked for.
+const AHEAD: usize = 24;
 /// Elements that are copied at a time, as a constant number is copied without a call.
 const CHUNK: usize = 16;
 
@@ -77,7 +80,12 @@ fn lay_out<T: Copy>(
     let count = columns.len();
     if x.column == 1 {
         for (p, to) in depth.zip(to.chunks_exact_mut(width)) {
-            copy_run(to, &x.data[p * x.row + columns.start..], count);
+            let from = &x.data[p * x.row + columns.start..];
+            // Rows lie too far apart for the machine to foresee the next ones.
+            for line in (0..count).step_by(64 / size_of::<T>()) {
+                expect_read(from.as_ptr().wrapping_add(AHEAD * x.row + line));
+            }
+            copy_run(to, from, count);
         }
         return;
     }
