@@ -258,9 +258,14 @@ impl Tensor {
         }
     }
 
+    /// Whether these elements will be read again as they are, as far as can be known: those of a variable that nobody
+    /// observes.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.id.is_variable() && !observe::anybody()
+    }
+
     /// These elements as a kernel has laid them out before, or as `make` lays them out into memory of so many elements now;
-    /// kept until the elements change. `None` for what is not worth keeping: only the value of a variable that nobody
-    /// observes will be read again as it is.
+    /// kept until the elements change. `None` for what is not worth keeping.
     pub(crate) fn kept<T: Element>(
         &self,
         kind: &'static str,
@@ -271,7 +276,7 @@ impl Tensor {
         let Storage::Cpu { memory, offset } = &self.storage else {
             return None;
         };
-        if !self.id.is_variable() || observe::anybody() {
+        if !self.is_kept() {
             return None;
         }
         let [a, b, c, d, e] = sizes;

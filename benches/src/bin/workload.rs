@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use keras::profile::{Profile, Profiler};
 use keras_benches::digits::Digits;
 use keras_benches::peak_mb;
 use keras_benches::workloads::{Options, TABLE, Workload};
@@ -50,9 +51,10 @@ fn serve(workload: Workload, options: &Options) -> Result<(), Problem> {
     if !options.serve {
         report(options.steps)?;
         if options.profile {
-            let profiler = keras::profile::Profiler::start();
+            let profiler = Profiler::start();
             round(options.steps)?;
-            println!("{}", profiler.stop().table());
+            let profile = profiler.stop();
+            println!("{}\n{}", profile.table(), in_order(&profile, options.steps));
         }
         return Ok(());
     }
@@ -60,6 +62,31 @@ fn serve(workload: Workload, options: &Options) -> Result<(), Problem> {
         let line = line?;
         report(line.trim().parse().unwrap_or(options.steps))
     })
+}
+
+/// The ops of a step that compute something, one after the other, as a table in Markdown; times are medians of all steps.
+fn in_order(profile: &Profile, steps: usize) -> String {
+    let (events, peak) = (profile.events(), profile.peak());
+    let count = events.len() / steps;
+    let mut table = String::from("| op | result | ms | GFLOP/s | of peak |\n|---|---|---|---|---|\n");
+    for (i, event) in events.iter().take(count).enumerate() {
+        let every = events[i..].iter().step_by(count);
+        let mut times: Vec<f64> = every.map(|e| e.time.as_secs_f64()).collect();
+        times.sort_by(f64::total_cmp);
+        let time = times[times.len() / 2];
+        let speed = event.cost.flops as f64 / time;
+        if event.cost.flops > 0 {
+            table += &format!(
+                "| {} | {} | {:.3} | {:.1} | {:.0} % |\n",
+                event.name,
+                event.shape,
+                time * 1e3,
+                speed / 1e9,
+                speed / peak * 100.0
+            );
+        }
+    }
+    table
 }
 
 fn export(folder: &Path) -> Result<(), Problem> {

@@ -1,8 +1,8 @@
 //! Where numbers are computed, on slices, generic over the element type.
 //!
 //! The door has checked every shape and dtype before a kernel is called. This is the only module with unsafe code:
-//! one call into the matrix-product crate, and the entry to code that was compiled for wide vectors. Work is split
-//! among threads by shape alone, so results are the same bits at any number of threads.
+//! ARCHITECTURE.md says where. Work is split among threads by shape alone, so results are the same bits at any number of
+//! threads.
 
 mod attention;
 mod columns;

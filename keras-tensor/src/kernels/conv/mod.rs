@@ -124,8 +124,9 @@ impl Work {
         epilogue: &Epilogue<T>,
         y: &mut [T],
     ) -> Result<()> {
+        let is_kept = weight.is_some_and(Tensor::is_kept);
         if T::DTYPE == DType::F32
-            && let Some(side) = winograd::side(self)
+            && let Some(side) = winograd::side(self, is_kept)
         {
             let (x, kernel) = (bytemuck::cast_slice(x), bytemuck::cast_slice(kernel));
             let y = bytemuck::cast_slice_mut(y);

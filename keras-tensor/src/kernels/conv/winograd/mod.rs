@@ -17,7 +17,7 @@ use super::super::threads;
 use super::super::vector::{Vector, VectorLoop, Vectors, Width};
 use super::super::with_space;
 use super::Work;
-use crate::{Result, Tensor, observe};
+use crate::{Result, Tensor};
 pub(super) use gradient::kernel_gradient;
 use squares::{Patches, Placed, Squares};
 use transforms::{Four, Linear, Transforms, Two};
@@ -28,9 +28,6 @@ const SQUARES: usize = 28;
 const MANY: usize = 40;
 /// Squares of four by four from which the gradient by the kernel is worth it.
 const FEW: usize = 16;
-/// Squares of two by two from which a kernel that is used once is worth being transformed.
-const WORTH: usize = 256;
-
 /// Channels of a kernel that a thread transforms at a time.
 const CHANNELS: usize = 8;
 /// Channels and filters from which products are worth it; vectors have fewer lanes.
@@ -43,16 +40,14 @@ pub(super) enum Side {
     Four,
 }
 
-/// The squares that suit a convolution, if any do. In training they are small: rounding errors are those of plain sums then.
-pub(super) fn side(work: &Work) -> Option<Side> {
+/// The squares that suit a convolution, if any do; few of them are worth it only if the transformed kernel is kept.
+pub(super) fn side(work: &Work, is_kept: bool) -> Option<Side> {
     if !suits(work) {
-        return None;
-    }
-    let squares = |side: usize| Squares::new(work, side).count();
-    match observe::anybody() {
-        _ if squares(4) >= MANY => Some(Side::Four),
-        false => Some(Side::Two),
-        true => (squares(2) >= WORTH).then_some(Side::Two),
+        None
+    } else if Squares::new(work, 4).count() >= MANY {
+        Some(Side::Four)
+    } else {
+        is_kept.then_some(Side::Two)
     }
 }
 
@@ -268,8 +263,7 @@ mod tests {
         values.iter().map(|v| (v * 2.0 - 1.0) as f32).collect()
     }
 
-    /// The largest difference from sums in float64, where values are between -1 and 1.
-    fn error(side: Side, [batch, high, wide, channels, filters]: [usize; 5], before: usize) -> f64 {
+    fn work([batch, high, wide, channels, filters]: [usize; 5], before: usize) -> Work {
         let conv = Conv {
             part: ConvPart::Output,
             strides: [1, 1][..].into(),
@@ -279,13 +273,20 @@ mod tests {
             sizes: [][..].into(),
         };
         let places = [high + 2 * before - 2, wide + 2 * before - 2];
-        let work = Work {
+        Work {
             geometry: Geometry::new(&conv, &[high, wide], &places, &[3, 3]),
             batch,
             groups: 1,
             channels,
             filters,
-        };
+        }
+    }
+
+    /// The largest difference from sums in float64, where values are between -1 and 1.
+    fn error(side: Side, shape: [usize; 5], before: usize) -> f64 {
+        let work = work(shape, before);
+        let [batch, high, wide, channels, filters] = shape;
+        let [_, places @ ..] = work.geometry.places;
         let x = noise(batch * high * wide * channels, 1);
         let kernel = noise(9 * channels * filters, 2);
         let bias = noise(filters, 3);
@@ -339,6 +340,40 @@ mod tests {
                 let size = (shape[3] as f64).sqrt();
                 assert!(two < 3e-6 * size, "{shape:?}, {before} before: {two}");
                 assert!(four < 6e-5 * size, "{shape:?}, {before} before: {four}");
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_by_the_kernel() {
+        for (shape, before) in [
+            ([2, 7, 9, 33, 40], 1),
+            // More squares than are summed at a time.
+            ([9, 25, 24, 32, 35], 0),
+        ] {
+            let work = work(shape, before);
+            let [batch, high, wide, channels, filters] = shape;
+            let [_, rows, columns] = work.geometry.places;
+            let x = noise(batch * high * wide * channels, 1);
+            let g = noise(batch * rows * columns * filters, 2);
+            let mut found = vec![f32::NAN; 9 * channels * filters];
+            kernel_gradient(&work, &x, &g, &mut found).unwrap();
+            for (i, found) in found.into_iter().enumerate().step_by(7) {
+                let (f, c, tap) = (i % filters, i / filters % channels, i / filters / channels);
+                let mut sum = 0.0;
+                for place in 0..batch * rows * columns {
+                    let (a, b) = (place / columns % rows, place % columns);
+                    let row = (a + tap / 3).checked_sub(before).filter(|&r| r < high);
+                    let column = (b + tap % 3).checked_sub(before).filter(|&c| c < wide);
+                    let Some((row, column)) = row.zip(column) else {
+                        continue;
+                    };
+                    let at = (place / columns / rows * high + row) * wide + column;
+                    sum += x[at * channels + c] as f64 * g[place * filters + f] as f64;
+                }
+                let size = ((batch * rows * columns) as f64).sqrt();
+                let error = (sum - found as f64).abs();
+                assert!(error < 6e-5 * size, "{shape:?}, tap {tap}, channel {c}, filter {f}: {error}");
             }
         }
     }
