@@ -68,7 +68,8 @@ fn serve(workload: Workload, options: &Options) -> Result<(), Problem> {
 fn in_order(profile: &Profile, steps: usize) -> String {
     let (events, peak) = (profile.events(), profile.peak());
     let count = events.len() / steps;
-    let mut table = String::from("| op | result | ms | GFLOP/s | of peak |\n|---|---|---|---|---|\n");
+    let mut table =
+        String::from("| op | result | ms | GFLOP/s | of peak |\n|---|---|---|---|---|\n");
     for (i, event) in events.iter().take(count).enumerate() {
         let every = events[i..].iter().step_by(count);
         let mut times: Vec<f64> = every.map(|e| e.time.as_secs_f64()).collect();

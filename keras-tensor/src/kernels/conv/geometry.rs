@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::op::{Conv, Pool};
 
 /// A convolution with three axes of space; those that it lacks have one element and one tap.
+#[derive(Clone, Copy)]
 pub(super) struct Geometry {
     /// Sizes of the input.
     pub(super) sizes: [usize; 3],

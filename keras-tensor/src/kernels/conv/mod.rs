@@ -24,6 +24,12 @@ use crate::{DType, Result, Shape, Tensor};
 /// Elements of the gradient of the matrix of windows that are computed at a time.
 const WINDOWS: usize = 1 << 18;
 
+/// Elements of a kernel below which its gradient is summed in parts, where there are so many multiplications.
+const SMALL: usize = 1 << 12;
+const PART: usize = 1 << 20;
+/// The most parts.
+const PARTS: usize = 8;
+
 /// Everything about one convolution that its parts share.
 struct Work {
     geometry: Geometry,
@@ -181,18 +187,27 @@ impl Work {
             .compute(Output::new(kernel, self.filters));
             return Ok(());
         }
-        // The other way round, windows are laid out in rows, as they lie in the input.
+        // The other way round, windows are laid out in rows, as they lie in the input. Products of few columns are not
+        // shared: some samples each are summed apart then, and added in order.
         let (depth, of_group) = (self.depth(), self.filters / self.groups);
-        with_space(depth * of_group, |turned| {
+        let size = depth * of_group;
+        let parts = match size < SMALL && rows * size >= PART {
+            true => self.batch.min(PARTS),
+            false => 1,
+        };
+        with_space(parts * size, |turned| {
             for group in 0..self.groups {
-                Product {
-                    depth: rows,
-                    left: &View::new(&g[group * of_group..], self.filters, true),
-                    right: Right::Made(&Windows::new(self, x, group)),
-                    add: false,
-                    finish: None,
+                for_shares(turned, size, &|start, turned| {
+                    let part = start / size;
+                    self.turned_gradient(x, g, group, part, parts, turned);
+                });
+                let (turned, others) = turned.split_at_mut(size);
+                for other in others.chunks_exact(size) {
+                    turned
+                        .iter_mut()
+                        .zip(other)
+                        .for_each(|(to, &v)| *to = *to + v);
                 }
-                .compute(Output::new(turned, depth));
                 for (p, row) in kernel.chunks_exact_mut(self.filters).enumerate() {
                     let row = &mut row[group * of_group..][..of_group];
                     let column = turned[p..].iter().step_by(depth);
@@ -203,10 +218,39 @@ impl Work {
         })
     }
 
+    /// What one of some parts of the samples gives of the gradient by the kernel of a group, `[filters, depth]`.
+    fn turned_gradient<T: Real>(
+        &self,
+        x: &[T],
+        g: &[T],
+        group: usize,
+        part: usize,
+        parts: usize,
+        turned: &mut [T],
+    ) {
+        let samples = part * self.batch / parts..(part + 1) * self.batch / parts;
+        let (of_input, of_output) = self.sample();
+        let work = Work {
+            geometry: self.geometry,
+            batch: samples.len(),
+            ..*self
+        };
+        let g = &g[samples.start * of_output + group * (self.filters / self.groups)..];
+        let x = &x[samples.start * of_input..samples.end * of_input];
+        Product {
+            depth: samples.len() * self.geometry.count(),
+            left: &View::new(g, self.filters, true),
+            right: Right::Made(&Windows::new(&work, x, group)),
+            add: false,
+            finish: None,
+        }
+        .compute(Output::new(turned, self.depth()));
+    }
+
     /// The convolution of the output's gradient that gives the input's, where the window takes steps of one; its kernel is
     /// [`Work::turned`].
     fn reverse(&self) -> Option<Work> {
-        let geometry = &self.geometry;
+        let geometry = self.geometry;
         let mut before = [0; 3];
         for (i, before) in before.iter_mut().enumerate() {
             let reach = (geometry.taps[i] - 1) * geometry.dilation[i];
@@ -217,7 +261,7 @@ impl Work {
                 sizes: geometry.places,
                 places: geometry.sizes,
                 before,
-                ..*geometry
+                ..geometry
             },
             channels: self.filters,
             filters: self.channels,
