@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::sync::{Mutex, OnceLock};
 
+use super::elementwise::Number;
 use super::simd::{Loop, vectorized};
 use super::threads;
 use crate::Result;
@@ -67,6 +68,22 @@ pub(super) fn for_shares<T: Send>(
         #[allow(unsafe_code)]
         work(i * share, unsafe { pieces.get(i) });
     });
+}
+
+/// Calls `work(part, sums)` for every `size` elements of `room`, and adds all of them to the first in their order.
+pub(super) fn summed_apart<'a, T: Number>(
+    room: &'a mut [T],
+    size: usize,
+    work: &(dyn Fn(usize, &mut [T]) + Sync),
+) -> &'a [T] {
+    for_shares(room, size, &|start, sums| work(start / size, sums));
+    let (sum, others) = room.split_at_mut(size);
+    for other in others.chunks_exact(size) {
+        for (to, &v) in sum.iter_mut().zip(other) {
+            *to = to.add(v);
+        }
+    }
+    sum
 }
 
 /// [`for_shares`] of work that can fail: an error that a share gave.

@@ -40,11 +40,6 @@ pub(super) trait Vector: Copy {
     unsafe fn write(self, to: *mut Self::Element);
     /// Fewer elements than all.
     unsafe fn write_some(self, to: *mut Self::Element, count: usize);
-    /// Tells the machine that an element is going to be written; nothing happens where there is none.
-    #[inline(always)]
-    fn expect_write(element: *const Self::Element) {
-        let _ = element;
-    }
 
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
@@ -229,10 +224,6 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn write(self, to: *mut $element) {
                     unsafe { $write(to, self) }
-                }
-                #[inline(always)]
-                fn expect_write(element: *const $element) {
-                    unsafe { _mm_prefetch::<_MM_HINT_ET0>(element.cast()) }
                 }
                 #[inline(always)]
                 fn plus(self, other: Self) -> Self {

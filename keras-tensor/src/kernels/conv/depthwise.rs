@@ -6,15 +6,11 @@ mod rows;
 pub(super) use kernel_gradient::kernel_gradient;
 
 use super::super::Real;
-use super::super::elementwise::Number;
-use super::super::gemm::Epilogue;
+use super::super::gemm::{Epilogue, Output};
 use super::super::shares::for_shares;
 use super::super::vector::{Vector, VectorLoop, Width};
 use super::lines::{Lines, Run};
 use super::{Work, blocks};
-
-/// Channels that are summed side by side.
-const LANES: usize = 16;
 
 /// Neighbouring places that are summed together.
 const PLACES: usize = 4;
@@ -184,20 +180,6 @@ impl<T: Real> Segment<'_, T> {
     }
 }
 
-/// Channels from `at` on as an array, which the compiler keeps in registers.
-#[inline(always)]
-fn lanes<T: Copy, const LANES: usize>(values: &[T], at: usize) -> [T; LANES] {
-    let values = &values[at..at + LANES];
-    *values.first_chunk().expect("a block of channels is whole")
-}
-
-#[inline(always)]
-fn add_product<T: Number, const LANES: usize>(sums: &mut [T; LANES], a: [T; LANES], b: [T; LANES]) {
-    for l in 0..LANES {
-        sums[l] = sums[l].add(a[l].mul(b[l]));
-    }
-}
-
 /// `epilogue(y)` of the convolution `y` of `x`.
 pub(super) fn output<T: Real>(
     work: &Work,
@@ -221,9 +203,8 @@ pub(super) fn output<T: Real>(
             });
         }
         rows::output(work, &lines, x, kernel, start, out);
-        for (i, row) in out.chunks_exact_mut(work.filters).enumerate() {
-            epilogue.finish(row, start + i * work.filters, 0);
-        }
+        let row = start / work.filters;
+        epilogue.part(&mut Output::new(out, work.filters), row, 0);
     });
 }
 

@@ -15,7 +15,7 @@ use windows::Windows;
 
 use super::elementwise::Number;
 use super::gemm::{self, Epilogue, Left, Output, Product, Right, View};
-use super::shares::{for_shares, try_for_shares};
+use super::shares::{for_shares, summed_apart, try_for_shares};
 use super::strided::turned;
 use super::{Real, with_float, with_space};
 use crate::op::{Conv, ConvFused, ConvPart};
@@ -197,17 +197,9 @@ impl Work {
         };
         with_space(parts * size, |turned| {
             for group in 0..self.groups {
-                for_shares(turned, size, &|start, turned| {
-                    let part = start / size;
+                let turned = summed_apart(turned, size, &|part, turned| {
                     self.turned_gradient(x, g, group, part, parts, turned);
                 });
-                let (turned, others) = turned.split_at_mut(size);
-                for other in others.chunks_exact(size) {
-                    turned
-                        .iter_mut()
-                        .zip(other)
-                        .for_each(|(to, &v)| *to = *to + v);
-                }
                 for (p, row) in kernel.chunks_exact_mut(self.filters).enumerate() {
                     let row = &mut row[group * of_group..][..of_group];
                     let column = turned[p..].iter().step_by(depth);
@@ -405,9 +397,7 @@ fn compute<T: Real>(
     if a.is_empty() || b.is_empty() {
         out.fill(T::ZERO);
         if part == ConvPart::Output {
-            for (i, row) in out.chunks_exact_mut(work.filters).enumerate() {
-                epilogue.finish(row, i * work.filters, 0);
-            }
+            epilogue.part(&mut Output::new(out, work.filters), 0, 0);
         }
         return Ok(());
     }

@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 use std::ops::Range;
 
-use super::super::gemm::{Left, Made, copy_run};
+use super::super::gemm::{Left, Made, copy_run, fill_up};
 use super::Work;
 
 /// A row for each place of the window in each sample, a column for each tap and channel of one group.
@@ -193,12 +193,7 @@ impl<T: Copy + Default + Sync> Left<T> for Windows<'_, T> {
 
 impl<T: Copy + Default + Sync> Made<T> for Windows<'_, T> {
     fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [T]) {
-        let count = columns.len();
-        self.lay_out(depth, columns, width, to);
-        if count < width {
-            for to in to.chunks_exact_mut(width) {
-                to[count..].fill(T::default());
-            }
-        }
+        self.lay_out(depth, columns.clone(), width, to);
+        fill_up(to, width, columns.len());
     }
 }

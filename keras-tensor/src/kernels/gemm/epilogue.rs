@@ -86,17 +86,9 @@ impl<T: Real> Epilogue<'_, T> {
         }
     }
 
-    /// All of it for the innermost loop, for some rows and columns, where the output has rows of `step` elements; `None` if
-    /// there is nothing to do, or more than that loop does.
-    pub(super) fn after(
-        &self,
-        rows: Range<usize>,
-        columns: Range<usize>,
-        step: usize,
-    ) -> Option<After<T>> {
-        if self.is_nothing() || self.is_curved() {
-            return None;
-        }
+    /// All of it but [`Epilogue::curve`] for the innermost loop, for some rows and columns, where the output has rows of `step`
+    /// elements.
+    pub(super) fn after(&self, rows: Range<usize>, columns: Range<usize>, step: usize) -> After<T> {
         let pointer = |values: Option<&[T]>, first: usize, end: usize| match values {
             Some(values) => values[first..end].as_ptr(),
             None => std::ptr::null(),
@@ -106,16 +98,16 @@ impl<T: Real> Epilogue<'_, T> {
             corner(rows.start, columns.start),
             corner(rows.end - 1, columns.end),
         );
-        Some(After {
+        After {
             scale: pointer(self.scale, columns.start, columns.end),
             bias: pointer(self.bias, columns.start, columns.end),
             residual: pointer(self.residual, first, last),
             bounds: self.bounds(),
-        })
+        }
     }
 
     /// Finishes sums that stand in the output, the first one at `[row, column]` of the whole.
-    pub(super) fn part(&self, out: &mut Output<T>, row: usize, column: usize) {
+    pub(in crate::kernels) fn part(&self, out: &mut Output<T>, row: usize, column: usize) {
         let (columns, step) = (out.columns(), out.step());
         for r in 0..out.rows() {
             let at = (row + r) * step + column;

@@ -78,7 +78,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
         // Where the next rows are going to be written, which the machine does not foresee.
         for i in ROWS..2 * ROWS {
             for j in 0..VECTORS {
-                V::expect_write(t.c.wrapping_add(i * t.c_row + j * V::LANES));
+                expect_write(t.c.wrapping_add(i * t.c_row + j * V::LANES));
             }
         }
         for _ in 0..t.depth {
@@ -140,17 +140,35 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
     }
 }
 
-/// Tells the machine that elements are going to be read; nothing happens where there are none.
-pub(super) fn expect_read<T>(elements: *const T) {
+/// Tells the machine that an element is going to be written; nothing happens where there is none.
+#[inline(always)]
+fn expect_write<T>(element: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the instruction does nothing that can be seen, wherever the pointer leads.
     #[allow(unsafe_code)]
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(elements.cast());
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_ET0>(element.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = elements;
+    let _ = element;
+}
+
+/// Tells the machine that so many elements are going to be read; nothing happens where there are none.
+#[inline(always)]
+pub(super) fn expect_read<T>(elements: *const T, count: usize) {
+    for i in (0..count).step_by(64 / size_of::<T>()) {
+        let element = elements.wrapping_add(i);
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the instruction does nothing that can be seen, wherever the pointer leads.
+        #[allow(unsafe_code)]
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(element.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = element;
+    }
 }
 
 /// A list of kernels, one for each number of rows.

@@ -14,7 +14,7 @@ use crate::buffer::Buffer;
 pub(super) use epilogue::Epilogue;
 use micro::Tile;
 pub(super) use micro::Tiled;
-pub(super) use pack::{Left, Made, copy_run};
+pub(super) use pack::{Left, Made, copy_run, fill_up};
 use pack::{Panel, Panels};
 pub(super) use view::{Output, View};
 
@@ -298,11 +298,23 @@ impl<T: Real> Work<'_, T> {
         };
         let add = product.add || !at.is_first;
         let finish = product.finish.filter(|f| at.is_last && !f.is_nothing());
+        // What the innermost loop does, and what it does not.
+        let (curved, plain) = match finish {
+            Some(finish) if finish.is_curved() => (Some(finish), None),
+            plain => (None, plain),
+        };
         for tile in tiles {
             let rows = self.rows(tile);
             let (left, a_row, a_column) = match product.left.view() {
                 Some(left) => {
                     let start = rows.start * left.row + at.depth.start * left.column;
+                    if left.column == 1 {
+                        // The machine does not foresee so many rows at once: those of the next tile.
+                        for row in rows.len()..2 * rows.len() {
+                            let next = left.data.as_ptr().wrapping_add(start + row * left.row);
+                            micro::expect_read(next, depth);
+                        }
+                    }
                     (
                         left.data.get(start..).unwrap_or_default(),
                         left.row,
@@ -318,14 +330,6 @@ impl<T: Real> Work<'_, T> {
                     (&*room, step, 1)
                 }
             };
-            if a_column == 1 && product.left.view().is_some() {
-                expect_rows(
-                    &left[left.len().min(rows.len() * a_row)..],
-                    rows.len(),
-                    a_row,
-                    depth,
-                );
-            }
             for i in at.panels.clone() {
                 let Panel { columns, width } = self.panels.at(i);
                 let kernel = match width > self.panels.lanes {
@@ -347,7 +351,7 @@ impl<T: Real> Work<'_, T> {
                     c_row: out.row,
                     last: columns.len() - (width - self.panels.lanes),
                     add,
-                    after: finish.and_then(|f| f.after(rows.clone(), columns.clone(), out.row)),
+                    after: plain.map(|f| f.after(rows.clone(), columns.clone(), out.row)),
                 };
                 // SAFETY: these kernels are those of the machine's vectors. Factors cover the product (asserted by
                 // `compute`), or were laid out with room for all that a tile reads; `c` is a tile of the output, and what
@@ -356,19 +360,10 @@ impl<T: Real> Work<'_, T> {
                 unsafe {
                     kernel(tile);
                 }
-                if let Some(finish) = finish.filter(|f| f.is_curved()) {
+                if let Some(finish) = curved {
                     finish.part(&mut out, rows.start, columns.start);
                 }
             }
-        }
-    }
-}
-
-/// Tells the machine that rows are going to be read: it does not foresee so many at once.
-fn expect_rows<T>(x: &[T], rows: usize, step: usize, count: usize) {
-    for row in 0..rows {
-        for column in (0..count).step_by(64 / size_of::<T>()) {
-            micro::expect_read(x.as_ptr().wrapping_add(row * step + column));
         }
     }
 }

@@ -69,6 +69,15 @@ pub(in crate::kernels) fn copy_run<T: Copy>(to: &mut [T], from: &[T], count: usi
     }
 }
 
+/// Makes what rows of `width` elements have after the first `count` zero.
+pub(in crate::kernels) fn fill_up<T: Copy + Default>(rows: &mut [T], width: usize, count: usize) {
+    if count < width {
+        for row in rows.chunks_exact_mut(width) {
+            row[count..].fill(T::default());
+        }
+    }
+}
+
 /// `to[p * width + c] = x[p, c]`, counted from the first place and column.
 fn lay_out<T: Copy>(
     x: &View<T>,
@@ -82,9 +91,7 @@ fn lay_out<T: Copy>(
         for (p, to) in depth.zip(to.chunks_exact_mut(width)) {
             let from = &x.data[p * x.row + columns.start..];
             // Rows lie too far apart for the machine to foresee the next ones.
-            for line in (0..count).step_by(64 / size_of::<T>()) {
-                expect_read(from.as_ptr().wrapping_add(AHEAD * x.row + line));
-            }
+            expect_read(from.as_ptr().wrapping_add(AHEAD * x.row), count);
             copy_run(to, from, count);
         }
         return;
@@ -160,12 +167,7 @@ impl Panels {
         to: &mut [T],
     ) {
         let Panel { columns, width } = self.at(panel);
-        let count = columns.len();
-        lay_out(x, depth, columns, width, to);
-        if count < width {
-            for to in to.chunks_exact_mut(width) {
-                to[count..].fill(T::default());
-            }
-        }
+        lay_out(x, depth, columns.clone(), width, to);
+        fill_up(to, width, columns.len());
     }
 }

@@ -1,14 +1,16 @@
 //! The derivative of a depthwise convolution by its kernel: parts of the rows are summed apart, then added in order.
 
 use super::super::super::elementwise::Number;
-use super::super::super::shares::for_shares;
+use super::super::super::shares::summed_apart;
 use super::super::super::simd::{Loop, widest};
 use super::super::super::with_space;
 use super::super::lines::{Lines, Run};
-use super::{LANES, PLACES, Work, add_product, lanes, rows};
+use super::{PLACES, Work, rows};
 use crate::Result;
 use crate::dtype::Element;
 
+/// Channels that are summed side by side.
+const LANES: usize = 16;
 /// Steps of a part, and the most parts that there are.
 const PART: usize = 1 << 18;
 const PARTS: usize = 32;
@@ -122,6 +124,20 @@ fn add_places<
     }
 }
 
+/// Channels from `at` on as an array, which the compiler keeps in registers.
+#[inline(always)]
+fn lanes<T: Copy, const LANES: usize>(values: &[T], at: usize) -> [T; LANES] {
+    let values = &values[at..at + LANES];
+    *values.first_chunk().expect("a block of channels is whole")
+}
+
+#[inline(always)]
+fn add_product<T: Number, const LANES: usize>(sums: &mut [T; LANES], a: [T; LANES], b: [T; LANES]) {
+    for l in 0..LANES {
+        sums[l] = sums[l].add(a[l].mul(b[l]));
+    }
+}
+
 pub(in super::super) fn kernel_gradient<T: Number + Element>(
     work: &Work,
     x: &[T],
@@ -135,8 +151,8 @@ pub(in super::super) fn kernel_gradient<T: Number + Element>(
     let parts = count.div_ceil(at_once);
     with_space(parts * size, |sums: &mut [T]| {
         sums.fill(T::ZERO);
-        for_shares(sums, size, &|start, kernel| {
-            let first = start / size * at_once;
+        let sum = summed_apart(sums, size, &|part, kernel| {
+            let first = part * at_once;
             let rows = first..count.min(first + at_once);
             if work.multiplier() == 1 {
                 let (lines, channels) = (&lines, work.channels);
@@ -151,12 +167,7 @@ pub(in super::super) fn kernel_gradient<T: Number + Element>(
             }
             rows::kernel_gradient(work, &lines, x, g, rows, kernel);
         });
-        kernel.copy_from_slice(&sums[..size]);
-        for part in sums[size..].chunks_exact(size) {
-            for (to, &sum) in kernel.iter_mut().zip(part) {
-                *to = to.add(sum);
-            }
-        }
+        kernel.copy_from_slice(sum);
         Ok(())
     })
 }

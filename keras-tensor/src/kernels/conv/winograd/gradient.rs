@@ -9,7 +9,7 @@ use super::super::super::threads;
 use super::super::super::vector::{Vector, VectorLoop, Vectors, Width};
 use super::super::super::with_space;
 use super::super::{Work, blocks};
-use super::squares::{Image, Patches, Squares};
+use super::squares::Squares;
 use super::transforms::{Four, Linear, Transforms};
 use super::{CHANNELS, apart};
 use crate::Result;
@@ -49,8 +49,8 @@ fn run<S: Transforms<N, M>, const N: usize, const M: usize>(
                 let block = first..first + to.len() / of_square;
                 let (of_input, of_gradient) = to.split_at_mut(block.len() * N * N * rows[0]);
                 let (input, gradient) = (squares.of_input(x), squares.of_gradient(g));
-                transform::<S::Input, N, N>(input, block.clone(), rows[0], of_input);
-                transform::<S::Gradient, M, N>(gradient, block, rows[1], of_gradient);
+                input.transform::<S, N, N>(block.clone(), rows[0], of_input);
+                gradient.transform::<S, M, N>(block, rows[1], of_gradient);
             });
             let room = &*room;
             for_shares(sums, of_matrix, &|start, sums| {
@@ -73,7 +73,7 @@ fn run<S: Transforms<N, M>, const N: usize, const M: usize>(
         }
         let kernel = Output::new(kernel, work.filters);
         threads::share(work.channels.div_ceil(CHANNELS), &|i| {
-            f32::with_vectors(OfKernel::<S::Taps, N> {
+            f32::with_vectors(OfKernel::<S, N> {
                 sums,
                 channels: i * CHANNELS..((i + 1) * CHANNELS).min(work.channels),
                 all: work.channels,
@@ -85,21 +85,6 @@ fn run<S: Transforms<N, M>, const N: usize, const M: usize>(
         });
         Ok(())
     })
-}
-
-fn transform<L: Linear<A, B>, const A: usize, const B: usize>(
-    image: Image,
-    squares: Range<usize>,
-    row: usize,
-    to: &mut [f32],
-) {
-    f32::with_vectors(Patches::<L, A, B> {
-        image,
-        squares,
-        row,
-        to,
-        map: PhantomData,
-    });
 }
 
 /// Makes the kernel's gradient of sums of products.

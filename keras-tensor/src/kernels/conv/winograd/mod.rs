@@ -19,7 +19,7 @@ use super::super::with_space;
 use super::Work;
 use crate::{Result, Tensor};
 pub(super) use gradient::kernel_gradient;
-use squares::{Patches, Placed, Squares};
+use squares::{Placed, Squares};
 use transforms::{Four, Linear, Transforms, Two};
 
 /// Squares of the input that are transformed before they are multiplied.
@@ -126,7 +126,7 @@ fn transformed<S: Transforms<N, M>, const N: usize, const M: usize>(
     let to = Output::new(to, size);
     let count = channels.div_ceil(CHANNELS);
     threads::share(count, &|i| {
-        f32::with_vectors(TransformKernel::<S::Kernel, N> {
+        f32::with_vectors(TransformKernel::<S, N> {
             kernel,
             channels: i * CHANNELS..((i + 1) * CHANNELS).min(channels),
             all: channels,
@@ -221,13 +221,8 @@ fn block_of<S: Transforms<N, M>, const N: usize, const M: usize>(
     let size = gemm::packed_size::<f32>(channels, filters);
     with_space(N * N * (of_input + of_products), |room| {
         let (input, products) = room.split_at_mut(N * N * of_input);
-        f32::with_vectors(Patches::<S::Input, N, N> {
-            image: squares.of_input(x),
-            squares: block.clone(),
-            row,
-            to: input,
-            map: PhantomData,
-        });
+        let image = squares.of_input(x);
+        image.transform::<S, N, N>(block.clone(), row, input);
         let matrices = input.chunks_exact(of_input).zip(factors.chunks_exact(size));
         for (out, (input, factor)) in products.chunks_exact_mut(of_products).zip(matrices) {
             Product {
@@ -239,7 +234,7 @@ fn block_of<S: Transforms<N, M>, const N: usize, const M: usize>(
             }
             .compute(Output::new(out, filters));
         }
-        f32::with_vectors(Placed::<S::Products, N, M> {
+        f32::with_vectors(Placed::<S, N, M> {
             squares,
             block,
             products,

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::super::super::gemm::{Epilogue, Output};
-use super::super::super::vector::{Vector, VectorLoop, Width};
+use super::super::super::vector::{Vector, VectorLoop, Vectors, Width};
 use super::super::{Work, blocks};
 use super::transforms::Linear;
 
@@ -71,10 +71,26 @@ pub(super) struct Image<'a> {
     sizes: [usize; 2],
     /// Places before the image that the first squares reach.
     before: [usize; 2],
-    pub(super) channels: usize,
+    channels: usize,
 }
 
 impl<'a> Image<'a> {
+    /// Makes some squares ready by a map: `B * B` matrices with rows of channels that are `row` elements apart.
+    pub(super) fn transform<L: Linear<A, B>, const A: usize, const B: usize>(
+        self,
+        squares: Range<usize>,
+        row: usize,
+        to: &mut [f32],
+    ) {
+        f32::with_vectors(Patches::<L, A, B> {
+            image: self,
+            squares,
+            row,
+            to,
+            map: PhantomData,
+        });
+    }
+
     /// The channels of each place of a square; none where it is outside.
     #[inline(always)]
     fn square<const A: usize>(&self, square: usize) -> [[&'a [f32]; A]; A] {
@@ -96,13 +112,13 @@ impl<'a> Image<'a> {
 }
 
 /// Makes squares ready: `B * B` matrices with a row of channels for each square.
-pub(super) struct Patches<'a, L, const A: usize, const B: usize> {
-    pub(super) image: Image<'a>,
-    pub(super) squares: Range<usize>,
+struct Patches<'a, L, const A: usize, const B: usize> {
+    image: Image<'a>,
+    squares: Range<usize>,
     /// Elements from a square's channels to the next one's.
-    pub(super) row: usize,
-    pub(super) to: &'a mut [f32],
-    pub(super) map: PhantomData<L>,
+    row: usize,
+    to: &'a mut [f32],
+    map: PhantomData<L>,
 }
 
 impl<L: Linear<A, B>, const A: usize, const B: usize> VectorLoop<f32> for Patches<'_, L, A, B> {

@@ -29,18 +29,12 @@ pub(super) trait Linear<const A: usize, const B: usize> {
     }
 }
 
-/// The maps for `M` outputs of three taps from `N` inputs, `N = M + 2`, by `N` products (Lavin and Gray, 2015).
-pub(super) trait Transforms<const N: usize, const M: usize> {
-    /// Makes the input ready for products.
-    type Input: Linear<N, N>;
-    /// Makes the kernel ready for products.
-    type Kernel: Linear<3, N>;
-    /// From products to outputs.
-    type Products: Linear<N, M>;
-    /// Makes the output's gradient ready for products: `Products` transposed.
-    type Gradient: Linear<M, N>;
-    /// From products to the kernel's gradient: `Kernel` transposed.
-    type Taps: Linear<N, 3>;
+/// The maps for `M` outputs of three taps from `N` inputs, `N = M + 2`, by `N` products (Lavin and Gray, 2015). Their sizes
+/// tell them apart: the input (`N` to `N`), the kernel (3 to `N`) and the output's gradient (`M` to `N`) are made ready for
+/// products, which give outputs (`N` to `M`) and the kernel's gradient (`N` to 3).
+pub(super) trait Transforms<const N: usize, const M: usize>:
+    Linear<N, N> + Linear<3, N> + Linear<M, N> + Linear<N, M> + Linear<N, 3>
+{
 }
 
 /// Two outputs: rounding errors stay those of plain sums.
@@ -49,37 +43,17 @@ pub(super) struct Two;
 /// Four outputs: fewer products, with rounding errors some times as large.
 pub(super) struct Four;
 
-/// The maps by what they are applied to.
-pub(super) struct Input<S>(S);
-pub(super) struct Kernel<S>(S);
-pub(super) struct Products<S>(S);
-pub(super) struct Gradient<S>(S);
-pub(super) struct Taps<S>(S);
+impl Transforms<4, 2> for Two {}
+impl Transforms<6, 4> for Four {}
 
-impl Transforms<4, 2> for Two {
-    type Input = Input<Two>;
-    type Kernel = Kernel<Two>;
-    type Products = Products<Two>;
-    type Gradient = Gradient<Two>;
-    type Taps = Taps<Two>;
-}
-
-impl Transforms<6, 4> for Four {
-    type Input = Input<Four>;
-    type Kernel = Kernel<Four>;
-    type Products = Products<Four>;
-    type Gradient = Gradient<Four>;
-    type Taps = Taps<Four>;
-}
-
-impl Linear<4, 4> for Input<Two> {
+impl Linear<4, 4> for Two {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(_: Width<V>, [a, b, c, d]: [V; 4]) -> [V; 4] {
         [a.minus(c), b.plus(c), c.minus(b), b.minus(d)]
     }
 }
 
-impl Linear<3, 4> for Kernel<Two> {
+impl Linear<3, 4> for Two {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c]: [V; 3]) -> [V; 4] {
         let half = V::splat(width, 0.5);
@@ -88,21 +62,21 @@ impl Linear<3, 4> for Kernel<Two> {
     }
 }
 
-impl Linear<4, 2> for Products<Two> {
+impl Linear<4, 2> for Two {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(_: Width<V>, [a, b, c, d]: [V; 4]) -> [V; 2] {
         [a.plus(b).plus(c), b.minus(c).minus(d)]
     }
 }
 
-impl Linear<2, 4> for Gradient<Two> {
+impl Linear<2, 4> for Two {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b]: [V; 2]) -> [V; 4] {
         [a, a.plus(b), a.minus(b), V::zero(width).minus(b)]
     }
 }
 
-impl Linear<4, 3> for Taps<Two> {
+impl Linear<4, 3> for Two {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d]: [V; 4]) -> [V; 3] {
         let half = V::splat(width, 0.5);
@@ -111,7 +85,7 @@ impl Linear<4, 3> for Taps<Two> {
     }
 }
 
-impl Linear<6, 6> for Input<Four> {
+impl Linear<6, 6> for Four {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d, e, f]: [V; 6]) -> [V; 6] {
         let [two, four, five] = [2.0, -4.0, -5.0].map(|v| V::splat(width, v));
@@ -128,7 +102,7 @@ impl Linear<6, 6> for Input<Four> {
     }
 }
 
-impl Linear<3, 6> for Kernel<Four> {
+impl Linear<3, 6> for Four {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c]: [V; 3]) -> [V; 6] {
         let factor = |v: f32| V::splat(width, v);
@@ -147,7 +121,7 @@ impl Linear<3, 6> for Kernel<Four> {
     }
 }
 
-impl Linear<6, 4> for Products<Four> {
+impl Linear<6, 4> for Four {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d, e, f]: [V; 6]) -> [V; 4] {
         let [two, four, eight] = [2.0, 4.0, 8.0].map(|v| V::splat(width, v));
@@ -162,7 +136,7 @@ impl Linear<6, 4> for Products<Four> {
     }
 }
 
-impl Linear<4, 6> for Gradient<Four> {
+impl Linear<4, 6> for Four {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d]: [V; 4]) -> [V; 6] {
         let [two, four] = [2.0, 4.0].map(|v| V::splat(width, v));
@@ -180,7 +154,7 @@ impl Linear<4, 6> for Gradient<Four> {
     }
 }
 
-impl Linear<6, 3> for Taps<Four> {
+impl Linear<6, 3> for Four {
     #[inline(always)]
     fn of<V: Vector<Element = f32>>(width: Width<V>, [a, b, c, d, e, f]: [V; 6]) -> [V; 3] {
         let factor = |v: f32| V::splat(width, v);
@@ -218,14 +192,14 @@ mod tests {
                 room[0]
             };
             let products = |a: [V; N], b: [V; N]| from_fn(|i| a[i].times(b[i]));
-            let input = S::Input::of(width, x.map(all));
-            let outputs = products(input, S::Kernel::of(width, k.map(all)));
-            for (i, &found) in S::Products::of(width, outputs).iter().enumerate() {
+            let input = <S as Linear<N, N>>::of(width, x.map(all));
+            let outputs = products(input, <S as Linear<3, N>>::of(width, k.map(all)));
+            for (i, &found) in <S as Linear<N, M>>::of(width, outputs).iter().enumerate() {
                 let wanted: f32 = (0..3).map(|t| x[i + t] * k[t]).sum();
                 assert!((first(found) - wanted).abs() < 1e-4, "output {i} of {M}");
             }
-            let taps = products(input, S::Gradient::of(width, g.map(all)));
-            for (t, &found) in S::Taps::of(width, taps).iter().enumerate() {
+            let taps = products(input, <S as Linear<M, N>>::of(width, g.map(all)));
+            for (t, &found) in <S as Linear<N, 3>>::of(width, taps).iter().enumerate() {
                 let wanted: f32 = (0..M).map(|i| x[i + t] * g[i]).sum();
                 assert!((first(found) - wanted).abs() < 1e-4, "tap {t} for {M}");
             }
