@@ -25,6 +25,10 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) last: usize,
     /// Whether what is in `c` is added to.
     pub(super) add: bool,
+    /// A row of as many columns that is going to be read soon, or null, and elements to the next: one is asked for every
+    /// [`AHEAD`] steps of the shared axis.
+    pub(super) ahead: *const T,
+    pub(super) ahead_row: usize,
     /// What becomes of sums before they are stored.
     pub(super) after: Option<After<T>>,
 }
@@ -39,6 +43,9 @@ pub(super) struct After<T> {
     /// The least and the largest result.
     pub(super) bounds: [T; 2],
 }
+
+/// Steps of the shared axis for each row that is asked for ahead.
+pub(super) const AHEAD: usize = 4;
 
 /// A kernel for tiles of one size.
 ///
@@ -81,18 +88,33 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
                 expect_write(t.c.wrapping_add(i * t.c_row + j * V::LANES));
             }
         }
-        for _ in 0..t.depth {
-            let right: [V; VECTORS] = from_fn(|j| V::read(b.add(j * V::LANES)));
-            for i in 0..ROWS {
-                let left = V::spread(*a[i].wrapping_add(i % 3 * t.a_row));
-                for j in 0..VECTORS {
-                    sums[i][j] = sums[i][j].plus_product(left, right[j]);
+        let (mut ahead, mut to_go) = (t.ahead, t.depth);
+        while to_go > 0 {
+            let steps = if ahead.is_null() {
+                to_go
+            } else {
+                AHEAD.min(to_go)
+            };
+            to_go -= steps;
+            for _ in 0..steps {
+                let right: [V; VECTORS] = from_fn(|j| V::read(b.add(j * V::LANES)));
+                for i in 0..ROWS {
+                    let left = V::spread(*a[i].wrapping_add(i % 3 * t.a_row));
+                    for j in 0..VECTORS {
+                        sums[i][j] = sums[i][j].plus_product(left, right[j]);
+                    }
                 }
+                for a in &mut a {
+                    *a = a.wrapping_add(t.a_column);
+                }
+                b = b.wrapping_add(t.b_row);
             }
-            for a in &mut a {
-                *a = a.wrapping_add(t.a_column);
+            if !ahead.is_null() {
+                for j in 0..VECTORS {
+                    expect_later(ahead.wrapping_add(j * V::LANES));
+                }
+                ahead = ahead.wrapping_add(t.ahead_row);
             }
-            b = b.wrapping_add(t.b_row);
         }
         // The last columns may be fewer than a vector has.
         let is_part = |j: usize| j + 1 == VECTORS && t.last < V::LANES;
@@ -143,32 +165,34 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
 /// Tells the machine that an element is going to be written; nothing happens where there is none.
 #[inline(always)]
 fn expect_write<T>(element: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the instruction does nothing that can be seen, wherever the pointer leads.
-    #[allow(unsafe_code)]
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_ET0>(element.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = element;
+    expect::<T, 3>(element);
 }
 
 /// Tells the machine that so many elements are going to be read; nothing happens where there are none.
 #[inline(always)]
 pub(super) fn expect_read<T>(elements: *const T, count: usize) {
     for i in (0..count).step_by(64 / size_of::<T>()) {
-        let element = elements.wrapping_add(i);
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the instruction does nothing that can be seen, wherever the pointer leads.
-        #[allow(unsafe_code)]
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(element.cast());
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = element;
+        expect::<T, 3>(elements.wrapping_add(i));
     }
+}
+
+/// Tells the machine that an element is going to be read, but not at once: it need not take room nearest to the processor.
+#[inline(always)]
+fn expect_later<T>(element: *const T) {
+    expect::<T, 2>(element);
+}
+
+/// Asks for an element: 3 wants it nearest to the processor, 2 one level further away.
+#[inline(always)]
+fn expect<T, const NEAR: i32>(element: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the instruction does nothing that can be seen, wherever the pointer leads.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<NEAR>(element.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = element;
 }
 
 /// A list of kernels, one for each number of rows.

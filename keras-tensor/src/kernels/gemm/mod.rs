@@ -8,6 +8,7 @@ mod view;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::strided::turned;
 use super::{Real, threads, with_space};
 use crate::Tensor;
 use crate::buffer::Buffer;
@@ -28,6 +29,16 @@ const SHARE: usize = 1 << 18;
 const MANY: usize = 128;
 /// Rows up to which a right factor that has its rows in memory is read from there.
 const FEW: usize = 16;
+/// Rows up to which laying out a right factor weighs, and its next block is asked for while one is computed.
+const AHEAD: usize = 256;
+/// Elements from which a right factor does not stay in a cache.
+const LARGE: usize = 1 << 18;
+/// Rows of a product for each of which its shared axis is to have so many places to be a long sum.
+const DEEP: usize = 4;
+/// Tiles of a left factor that are turned at once.
+const TILES: usize = 4;
+/// Panels from which that pays.
+const PANELS: usize = 4;
 /// Elements of a right factor up to which threads share one that is laid out whole.
 const WHOLE: usize = 1 << 23;
 
@@ -109,7 +120,7 @@ impl<T: Real> Product<'_, T> {
             Right::Packed(right) => assert!(right.len() >= packed_size::<T>(depth, n)),
             Right::Made(_) => {}
         }
-        if m * n == 0 {
+        if m * n == 0 || self.transposed(&out) {
             return;
         }
         let kernels = T::kernels();
@@ -128,8 +139,15 @@ impl<T: Real> Product<'_, T> {
             return work.part(0..tiles, all_panels);
         }
         let by_rows = m >= MANY || (self.left.view().is_none() && tiles > 1);
-        // Every panel is made by one thread.
-        let by_rows = by_rows && !matches!(self.right, Right::Made(_));
+        let by_rows = match self.right {
+            // Each panel is laid out by one thread, which has a part of each row for itself if there are enough of them.
+            Right::View(_) if n > m && panels.count() >= PANELS * threads::limit() => {
+                let at_once = panels.count().div_ceil(2 * threads::limit()).min(8);
+                return shared(panels.count(), at_once, |part| work.part(0..tiles, part));
+            }
+            Right::View(_) | Right::Packed(_) => by_rows,
+            Right::Made(_) => false,
+        };
         if !by_rows {
             let at_once = panels.count().div_ceil(16).max(1);
             return shared(panels.count(), at_once, |part| work.part(0..tiles, part));
@@ -156,6 +174,38 @@ impl<T: Real> Product<'_, T> {
     }
 }
 
+impl<T: Real> Product<'_, T> {
+    /// Computes a long sum of products of columns with rows transposed, if that puts the wide factor on the right: that one
+    /// is read only once, and block by block. Tells whether it did.
+    fn transposed(&self, out: &Output<T>) -> bool {
+        let (m, n) = (out.rows, out.columns);
+        let (Some(left), Right::View(right)) = (self.left.view(), self.right) else {
+            return false;
+        };
+        let lies_in_rows = left.row == 1 && right.column == 1;
+        let pays = m >= 2 * n && self.depth >= DEEP * m && n > FEW;
+        if !lies_in_rows || !pays || self.add || self.finish.is_some() {
+            return false;
+        }
+        let done = with_space(m * n, |room| {
+            let product = Product {
+                left: &right.transposed(),
+                right: Right::View(left.transposed()),
+                ..*self
+            };
+            product.compute(Output::new(room, m));
+            // SAFETY: the product has this output for itself.
+            #[allow(unsafe_code)]
+            let mut out = unsafe { out.tile(0..m, 0..n) };
+            for r in 0..m {
+                turned(&room[r..], m, n, out.part(r, 0, n));
+            }
+            Ok(())
+        });
+        done.is_ok()
+    }
+}
+
 /// Calls `work` for parts of `0..count`, on all threads.
 fn shared(count: usize, at_once: usize, work: impl Fn(Range<usize>) + Sync) {
     threads::share(count.div_ceil(at_once), &|i| {
@@ -179,17 +229,44 @@ impl<T: Real> Work<'_, T> {
         tile * m / self.tiles..(tile + 1) * m / self.tiles
     }
 
+    /// The left factor, if it is turned for so many panels.
+    fn turned(&self, panels: usize) -> Option<View<'_, T>> {
+        let pays = panels >= PANELS && self.tiles > 1;
+        let left = self.product.left.view().filter(|_| pays)?;
+        left.wants_turning().then_some(left)
+    }
+
+    /// The right factor, if its blocks are asked for ahead.
+    fn asked_ahead(&self) -> Option<View<'_, T>> {
+        let (m, n) = (self.out.rows, self.out.columns);
+        match self.product.right {
+            Right::View(right) => {
+                let pays = m > FEW && m <= AHEAD && self.product.depth * n >= LARGE;
+                (pays && right.column == 1).then_some(right)
+            }
+            Right::Packed(_) | Right::Made(_) => None,
+        }
+    }
+
     /// Some tiles of some panels.
     fn part(&self, tiles: Range<usize>, panels: Range<usize>) {
         let depth = self.product.depth;
         let blocks = (depth * size_of::<T>()).div_ceil(DEPTH).max(1);
         let longest = depth.div_ceil(blocks);
         let width = 2 * self.panels.lanes;
-        let at_once = (BLOCK / (longest.max(1) * width * size_of::<T>())).max(1);
+        // Two blocks at a time, where one is asked for ahead.
+        let size = if self.asked_ahead().is_some() {
+            BLOCK / 2
+        } else {
+            BLOCK
+        };
+        let at_once = (size / (longest.max(1) * width * size_of::<T>())).max(1);
         let rows = self.rows(tiles.start).start..self.rows(tiles.end - 1).end;
-        let of_left = match self.product.left.view() {
-            Some(_) => 0,
-            None => pack::step_of(longest) * T::kernels().rows(),
+        let most = T::kernels().rows();
+        let of_left = match (self.product.left.view(), self.turned(panels.len())) {
+            (None, _) => pack::step_of(longest) * most,
+            (Some(_), None) => 0,
+            (Some(_), Some(_)) => pack::turned_size(longest, most) * TILES.min(tiles.len()),
         };
         let of_right = match self.product.right {
             Right::Packed(_) => 0,
@@ -197,14 +274,21 @@ impl<T: Real> Work<'_, T> {
         };
         let done = with_space(of_left + of_right, |room: &mut [T]| {
             let (left_room, right_room) = room.split_at_mut(of_left);
+            let last = panels.end;
             for first in panels.clone().step_by(at_once) {
                 let panels = first..(first + at_once).min(panels.end);
                 for block in 0..blocks {
-                    let of_depth = block * depth / blocks..(block + 1) * depth / blocks;
+                    let end = (block + 1) * depth / blocks;
+                    let of_depth = block * depth / blocks..end;
+                    let next = match end < depth {
+                        true => [end, panels.start],
+                        false => [0, panels.end],
+                    };
                     let place = Place {
                         depth: of_depth,
                         is_first: block == 0,
                         is_last: block + 1 == blocks,
+                        next: (next[1] < last).then_some(next),
                         panels: panels.clone(),
                         few: rows.len() <= FEW,
                     };
@@ -303,9 +387,28 @@ impl<T: Real> Work<'_, T> {
             Some(finish) if finish.is_curved() => (Some(finish), None),
             plain => (None, plain),
         };
-        for tile in tiles {
+        let next = at.next.zip(self.asked_ahead());
+        let turned = self.turned(at.panels.len());
+        let turned_size = pack::turned_size(depth, kernels.rows());
+        for (t, tile) in tiles.clone().enumerate() {
             let rows = self.rows(tile);
+            if let Some(left) = turned
+                && t % TILES == 0
+            {
+                let ends = (tile..tiles.end.min(tile + TILES)).map(|tile| self.rows(tile).end);
+                let depth = at.depth.clone();
+                pack::turn(&left, rows.start, ends, depth, turned_size, left_room);
+            }
+            // The rows of the next block that are asked for now.
+            let next = next.map(|([row, panel], right)| {
+                let row = row + t * depth / micro::AHEAD;
+                (row, panel, right)
+            });
+            let next = next.filter(|(row, ..)| *row < product.depth);
             let (left, a_row, a_column) = match product.left.view() {
+                Some(_) if turned.is_some() => {
+                    (&left_room[t % TILES * turned_size..], 1, rows.len())
+                }
                 Some(left) => {
                     let start = rows.start * left.row + at.depth.start * left.column;
                     if left.column == 1 {
@@ -351,6 +454,12 @@ impl<T: Real> Work<'_, T> {
                     c_row: out.row,
                     last: columns.len() - (width - self.panels.lanes),
                     add,
+                    ahead: next.map_or(std::ptr::null(), |(row, panel, right)| {
+                        let panel = self.panels.at(panel + i - at.panels.start);
+                        let first = row * right.row + panel.columns.start;
+                        right.data.as_ptr().wrapping_add(first)
+                    }),
+                    ahead_row: next.map_or(0, |(.., right)| right.row),
                     after: plain.map(|f| f.after(rows.clone(), columns.clone(), out.row)),
                 };
                 // SAFETY: these kernels are those of the machine's vectors. Factors cover the product (asserted by
@@ -373,6 +482,8 @@ struct Place {
     depth: Range<usize>,
     is_first: bool,
     is_last: bool,
+    /// The first place of the shared axis and the first panel of the block after it.
+    next: Option<[usize; 2]>,
     panels: Range<usize>,
     /// Whether so few rows are computed that laying out the right factor does not pay.
     few: bool,

@@ -22,6 +22,11 @@ pub(in crate::kernels) trait Left<T>: Sync {
     fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [T]);
 }
 
+/// Whether rows (or columns) so many elements apart begin at the same place of a cache's sets, and so push each other out.
+fn is_regular<T>(step: usize) -> bool {
+    (step * size_of::<T>()).is_multiple_of(4096)
+}
+
 /// Elements between rows of so many elements of a left factor that is laid out: rows that begin at the same place of a
 /// cache's sets push each other out of it, and there is room to copy whole chunks.
 pub(super) fn step_of(depth: usize) -> usize {
@@ -34,11 +39,16 @@ pub(in crate::kernels) trait Made<T>: Sync {
     fn pack(&self, columns: Range<usize>, width: usize, depth: Range<usize>, to: &mut [T]);
 }
 
+impl<T> View<'_, T> {
+    /// Whether it is a left factor whose columns lie in memory, and had better be laid out.
+    pub(super) fn wants_turning(&self) -> bool {
+        self.row == 1 && is_regular::<T>(self.column)
+    }
+}
+
 impl<T: Copy + Sync> Left<T> for View<'_, T> {
     fn view(&self) -> Option<View<'_, T>> {
-        // Rows that begin at the same place of a cache's sets push each other out of it.
-        let is_regular = (self.row * size_of::<T>()).is_multiple_of(4096) && self.column == 1;
-        (!is_regular).then_some(*self)
+        (!is_regular::<T>(self.row) || self.column != 1).then_some(*self)
     }
 
     fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [T]) {
@@ -52,6 +62,35 @@ impl<T: Copy + Sync> Left<T> for View<'_, T> {
                 let to = to[..depth.len()].iter_mut();
                 to.zip(from).for_each(|(to, &v)| *to = v);
             }
+        }
+    }
+}
+
+/// Elements that a tile of so many rows takes which [`turn`] lays out.
+pub(super) fn turned_size(depth: usize, rows: usize) -> usize {
+    depth * rows + CHUNK
+}
+
+/// Lays out tiles of a left factor whose columns lie in memory: `to[t * size + p * rows + r]`, the first from row `start`
+/// on, each up to its end.
+pub(super) fn turn<T: Copy>(
+    x: &View<T>,
+    start: usize,
+    ends: impl Iterator<Item = usize> + Clone,
+    depth: Range<usize>,
+    size: usize,
+    to: &mut [T],
+) {
+    let last = ends.clone().last().unwrap_or(start);
+    for (i, p) in depth.enumerate() {
+        let from = &x.data[p * x.column + start..];
+        let next = from.as_ptr().wrapping_add(AHEAD * x.column);
+        expect_read(next, last - start);
+        let mut done = 0;
+        for (end, to) in ends.clone().zip(to.chunks_mut(size)) {
+            let rows = end - start - done;
+            copy_run(&mut to[i * rows..], &from[done..], rows);
+            done += rows;
         }
     }
 }

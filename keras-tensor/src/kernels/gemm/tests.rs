@@ -143,7 +143,7 @@ fn large_products() {
         is_hidden: false,
         right: 0,
         add: false,
-        activation: Fused::Relu,
+        activation: Fused::Sigmoid,
         threads: 3,
         begin: 0,
     };
@@ -152,11 +152,26 @@ fn large_products() {
         (3, 5000, 700),
         (700, 3, 130),
         (65, 1024, 1100),
+        // The right factor is asked for ahead.
+        (100, 1300, 300),
+        // Columns of the left one begin at the same place of a cache's sets.
+        (512, 700, 150),
+        // A long sum with the wide factor on the left.
+        (50, 2000, 20),
     ] {
         for swap in [[false, false], [true, false], [false, true]] {
-            for add in [false, true] {
-                check(shape, How { swap, add, ..how });
-            }
+            let activation = Fused::Relu;
+            check(shape, How { swap, ..how });
+            check(
+                shape,
+                How {
+                    swap,
+                    activation,
+                    ..how
+                },
+            );
+            let add = true;
+            check(shape, How { swap, add, ..how });
         }
     }
 }
@@ -242,6 +257,8 @@ fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: 
         c_row: n + 2,
         last,
         add: true,
+        ahead: b.as_ptr(),
+        ahead_row: n + 5,
         after: Some(After {
             scale: epilogue[0].as_ptr(),
             bias: epilogue[1].as_ptr(),
