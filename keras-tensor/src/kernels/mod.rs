@@ -26,6 +26,7 @@ mod softmax;
 mod sort;
 mod strided;
 pub mod threads;
+mod turn;
 mod vector;
 
 use smallvec::{SmallVec, smallvec};

@@ -5,12 +5,10 @@ use smallvec::SmallVec;
 
 use super::layout::with_width;
 use super::shares::{SHARE, for_shares};
+use super::turn::turned;
 use crate::{Result, Shape, Tensor};
 
 type Sizes = SmallVec<[usize; 6]>;
-
-/// Rows that are read together where axes swap: a cache line of most elements.
-const TILE: usize = 16;
 
 pub(super) fn row_major(shape: &[usize]) -> Sizes {
     let mut strides: Sizes = smallvec::smallvec![1; shape.len()];
@@ -90,7 +88,7 @@ pub(super) fn strided(x: &Tensor, shape: Shape, strides: &[usize], base: usize) 
 }
 
 /// Some rows of matrices whose rows are the columns of what is read.
-fn swapped<T: Copy>(
+fn swapped<T: bytemuck::Pod>(
     source: &[T],
     sizes: &[usize],
     steps: &[usize],
@@ -107,24 +105,6 @@ fn swapped<T: Copy>(
         turned(&source[matrix + first..], step, wide, here);
         row += count;
         out = rest;
-    }
-}
-
-/// Writes the first columns of a matrix, whose rows begin `step` elements apart, as rows of `wide` elements.
-pub(super) fn turned<T: Copy>(source: &[T], step: usize, wide: usize, out: &mut [T]) {
-    for rows in out.chunks_mut(TILE * wide).enumerate() {
-        let (first, rows) = (rows.0 * TILE, rows.1);
-        for column in (0..wide).step_by(TILE) {
-            let columns = column..wide.min(column + TILE);
-            for (i, out) in rows.chunks_exact_mut(wide).enumerate() {
-                let source = &source[first + i + column * step..];
-                let values = source.iter().step_by(step);
-                out[columns.clone()]
-                    .iter_mut()
-                    .zip(values)
-                    .for_each(|(o, v)| *o = *v);
-            }
-        }
     }
 }
 

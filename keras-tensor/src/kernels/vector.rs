@@ -51,6 +51,9 @@ pub(super) trait Vector: Copy {
     /// The smaller of the two; what is no number stays so.
     fn at_most(self, high: Self) -> Self;
 
+    /// The elements of both in turn: those of the first halves, and those of the second ones.
+    fn zipped(self, other: Self) -> [Self; 2];
+
     /// The first elements of a slice, which has as many at least.
     #[inline(always)]
     fn load(_: Width<Self>, from: &[Self::Element]) -> Self {
@@ -83,6 +86,19 @@ pub(super) trait Vector: Copy {
         #[allow(unsafe_code)]
         unsafe {
             self.write(to.as_mut_ptr())
+        }
+    }
+
+    /// Writes all of a slice that has fewer elements, or the first of it.
+    #[inline(always)]
+    fn store_some(self, to: &mut [Self::Element]) {
+        if to.len() >= Self::LANES {
+            return self.store(to);
+        }
+        // SAFETY: there is room for so many elements.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.write_some(to.as_mut_ptr(), to.len())
         }
     }
 
@@ -184,6 +200,17 @@ impl<T: Float, const N: usize> Vector for [T; N] {
     fn at_most(self, high: Self) -> Self {
         from_fn(|i| if high[i] < self[i] { high[i] } else { self[i] })
     }
+    #[inline(always)]
+    fn zipped(self, other: Self) -> [Self; 2] {
+        let of = |i: usize| {
+            if i.is_multiple_of(2) {
+                self[i / 2]
+            } else {
+                other[i / 2]
+            }
+        };
+        [from_fn(of), from_fn(|i| of(i + N))]
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -194,7 +221,7 @@ mod x86 {
     macro_rules! vector {
         ($vector:ty, $element:ty, $lanes:literal, $read:ident, $spread:ident, $zero:ident, $write:ident,
          ($mask:expr, $read_some:ident, $write_some:ident),
-         $plus:ident, $minus:ident, $times:ident, $fma:ident, $max:ident, $min:ident) => {
+         $plus:ident, $minus:ident, $times:ident, $fma:ident, $max:ident, $min:ident, $zipped:ident) => {
             #[allow(unsafe_code)]
             // SAFETY (of each): there is a vector or a promise, so the machine has the instruction; pointers are good, as
             // promised.
@@ -250,6 +277,10 @@ mod x86 {
                 fn at_most(self, high: Self) -> Self {
                     unsafe { $min(high, self) }
                 }
+                #[inline(always)]
+                fn zipped(self, other: Self) -> [Self; 2] {
+                    unsafe { $zipped(self, other) }
+                }
             }
         };
     }
@@ -285,6 +316,37 @@ mod x86 {
         unsafe { _mm256_maskload_pd(from, mask) }
     }
 
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn zipped_16(a: __m512, b: __m512) -> [__m512; 2] {
+        // SAFETY (of these three): as [`Vector`] promises.
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+            [low, high].map(|order| _mm512_permutex2var_ps(a, order, b))
+        }
+    }
+
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn zipped_8(a: __m256, b: __m256) -> [__m256; 2] {
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let first = _mm256_permute2f128_ps::<0x20>(low, high);
+            [first, _mm256_permute2f128_ps::<0x31>(low, high)]
+        }
+    }
+
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    unsafe fn zipped_4(a: __m256d, b: __m256d) -> [__m256d; 2] {
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+            let first = _mm256_permute2f128_pd::<0x20>(low, high);
+            [first, _mm256_permute2f128_pd::<0x31>(low, high)]
+        }
+    }
+
     vector!(
         __m512,
         f32,
@@ -303,7 +365,8 @@ mod x86 {
         _mm512_mul_ps,
         _mm512_fmadd_ps,
         _mm512_max_ps,
-        _mm512_min_ps
+        _mm512_min_ps,
+        zipped_16
     );
     vector!(
         __m256,
@@ -319,7 +382,8 @@ mod x86 {
         _mm256_mul_ps,
         _mm256_fmadd_ps,
         _mm256_max_ps,
-        _mm256_min_ps
+        _mm256_min_ps,
+        zipped_8
     );
     vector!(
         __m256d,
@@ -335,7 +399,8 @@ mod x86 {
         _mm256_mul_pd,
         _mm256_fmadd_pd,
         _mm256_max_pd,
-        _mm256_min_pd
+        _mm256_min_pd,
+        zipped_4
     );
 
     #[target_feature(enable = "avx512f,avx2,fma")]

@@ -16,7 +16,7 @@ use windows::Windows;
 use super::elementwise::Number;
 use super::gemm::{self, Epilogue, Left, Output, Product, Right, View};
 use super::shares::{for_shares, summed_apart, try_for_shares};
-use super::strided::turned;
+use super::turn::turned;
 use super::{Real, with_float, with_space};
 use crate::op::{Conv, ConvFused, ConvPart};
 use crate::{DType, Result, Shape, Tensor};
@@ -263,7 +263,7 @@ impl Work {
 
     /// The kernel `[taps, channels of a group, filters]` with taps in reverse and the other axes exchanged:
     /// `[taps, filters of a group, channels]`.
-    fn turned<T: Copy + Send + Sync>(&self, kernel: &[T], to: &mut [T]) {
+    fn turned<T: Real>(&self, kernel: &[T], to: &mut [T]) {
         let (channels, filters) = (self.channels / self.groups, self.filters / self.groups);
         let of_tap = channels * self.filters;
         for_shares(to, of_tap, &|start, to| {

@@ -8,7 +8,7 @@ mod view;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::strided::turned;
+use super::turn::turned;
 use super::{Real, threads, with_space};
 use crate::Tensor;
 use crate::buffer::Buffer;
@@ -27,8 +27,12 @@ const BLOCK: usize = 512 << 10;
 const SHARE: usize = 1 << 18;
 /// Rows from which threads share rows, not columns.
 const MANY: usize = 128;
-/// Rows up to which a right factor that has its rows in memory is read from there.
+/// Rows up to which a right factor that has its rows in memory is read from there: of any size, and of as many elements
+/// as caches hold.
 const FEW: usize = 16;
+const FEW_OF: [(usize, usize); 2] = [(64, 1 << 21), (256, 1 << 18)];
+/// Rows up to which a weight is read from where it lies, as it may have changed.
+const UNKEPT: usize = 32;
 /// Rows up to which laying out a right factor weighs, and its next block is asked for while one is computed.
 const AHEAD: usize = 256;
 /// Elements from which a right factor does not stay in a cache.
@@ -76,6 +80,12 @@ pub(super) fn packed_at<T: Real>([depth, columns]: [usize; 2], [row, column]: [u
     panel.columns.start * depth + row * panel.width + column - panel.columns.start
 }
 
+/// Whether so few rows are computed that laying out the right factor does not pay.
+fn is_read([rows, depth, columns]: [usize; 3]) -> bool {
+    let fits = |&(most, size): &(usize, usize)| rows <= most && depth * columns <= size;
+    rows <= FEW || FEW_OF.iter().any(fits)
+}
+
 /// A right factor that is a weight, laid out once and kept until the weight changes; `None` where it is read from where it
 /// lies instead.
 pub(super) fn kept<T: Real>(
@@ -83,7 +93,7 @@ pub(super) fn kept<T: Real>(
     view: &View<T>,
     [rows, depth, columns]: [usize; 3],
 ) -> Option<Arc<Buffer>> {
-    if rows <= FEW {
+    if rows <= UNKEPT && is_read([rows, depth, columns]) {
         return None;
     }
     let size = packed_size::<T>(depth, columns);
@@ -158,6 +168,7 @@ impl<T: Real> Product<'_, T> {
         };
         if let Right::View(right) = self.right
             && depth * n <= WHOLE
+            && !work.right().is_some_and(|right| right.1)
         {
             let done = with_space(packed_size::<T>(depth, n), |room| {
                 pack(&right, depth, n, room);
@@ -175,16 +186,22 @@ impl<T: Real> Product<'_, T> {
 }
 
 impl<T: Real> Product<'_, T> {
-    /// Computes a long sum of products of columns with rows transposed, if that puts the wide factor on the right: that one
-    /// is read only once, and block by block. Tells whether it did.
+    /// Computes the transposed product and turns it, if that is less to lay out. Tells whether it did.
+    ///
+    /// A wide right factor whose columns lie in memory need not be turned then; and the wide one of two factors of a long
+    /// sum is laid out block by block, while the other one is read from where it lies.
     fn transposed(&self, out: &Output<T>) -> bool {
-        let (m, n) = (out.rows, out.columns);
+        let (m, n, depth) = (out.rows, out.columns, self.depth);
         let (Some(left), Right::View(right)) = (self.left.view(), self.right) else {
             return false;
         };
-        let lies_in_rows = left.row == 1 && right.column == 1;
-        let pays = m >= 2 * n && self.depth >= DEEP * m && n > FEW;
-        if !lies_in_rows || !pays || self.add || self.finish.is_some() {
+        let pays = match (left.column, right.column) {
+            (1, 1) => false,
+            (1, _) => right.row == 1 && n >= 2 * m && depth >= 2 * m,
+            (_, 1) => left.row == 1 && m >= 2 * n && depth >= DEEP * m && n > FEW,
+            _ => false,
+        };
+        if !pays || self.add || self.finish.is_some() || out.row != n {
             return false;
         }
         let done = with_space(m * n, |room| {
@@ -197,9 +214,7 @@ impl<T: Real> Product<'_, T> {
             // SAFETY: the product has this output for itself.
             #[allow(unsafe_code)]
             let mut out = unsafe { out.tile(0..m, 0..n) };
-            for r in 0..m {
-                turned(&room[r..], m, n, out.part(r, 0, n));
-            }
+            turned(room, m, n, out.rows_in_memory());
             Ok(())
         });
         done.is_ok()
@@ -236,16 +251,20 @@ impl<T: Real> Work<'_, T> {
         left.wants_turning().then_some(left)
     }
 
+    /// The right factor, if its rows lie in memory, and whether it is read from there.
+    fn right(&self) -> Option<(View<'_, T>, bool)> {
+        let sizes = [self.out.rows, self.product.depth, self.out.columns];
+        match self.product.right {
+            Right::View(right) if right.column == 1 => Some((right, is_read(sizes))),
+            _ => None,
+        }
+    }
+
     /// The right factor, if its blocks are asked for ahead.
     fn asked_ahead(&self) -> Option<View<'_, T>> {
-        let (m, n) = (self.out.rows, self.out.columns);
-        match self.product.right {
-            Right::View(right) => {
-                let pays = m > FEW && m <= AHEAD && self.product.depth * n >= LARGE;
-                (pays && right.column == 1).then_some(right)
-            }
-            Right::Packed(_) | Right::Made(_) => None,
-        }
+        let is_large = self.product.depth * self.out.columns >= LARGE;
+        let (right, is_read) = self.right()?;
+        (!is_read && is_large && self.out.rows <= AHEAD).then_some(right)
     }
 
     /// Some tiles of some panels.
@@ -290,7 +309,6 @@ impl<T: Real> Work<'_, T> {
                         is_last: block + 1 == blocks,
                         next: (next[1] < last).then_some(next),
                         panels: panels.clone(),
-                        few: rows.len() <= FEW,
                     };
                     self.block(&place, tiles.clone(), left_room, right_room);
                 }
@@ -344,10 +362,7 @@ impl<T: Real> Work<'_, T> {
         let product = self.product;
         let kernels = T::kernels();
         let depth = at.depth.len();
-        let direct = match product.right {
-            Right::View(right) if right.column == 1 && at.few => Some(right),
-            _ => None,
-        };
+        let direct = self.right().filter(|right| right.1).map(|right| right.0);
         // Where each panel of the right factor begins, and elements from a row to the next.
         let full = 2 * self.panels.lanes * depth;
         for (i, room) in at.panels.clone().zip(right_room.chunks_mut(full.max(1))) {
@@ -485,8 +500,6 @@ struct Place {
     /// The first place of the shared axis and the first panel of the block after it.
     next: Option<[usize; 2]>,
     panels: Range<usize>,
-    /// Whether so few rows are computed that laying out the right factor does not pay.
-    few: bool,
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use super::super::turn::Turn;
+use super::super::vector::Vectors;
 use super::micro::expect_read;
 use super::view::View;
 
-/// Places of the shared axis that are transposed at a time.
-const RUN: usize = 16;
 /// Rows ahead that are asked for.
 const AHEAD: usize = 24;
 /// Elements that are copied at a time, as a constant number is copied without a call.
@@ -118,7 +118,7 @@ pub(in crate::kernels) fn fill_up<T: Copy + Default>(rows: &mut [T], width: usiz
 }
 
 /// `to[p * width + c] = x[p, c]`, counted from the first place and column.
-fn lay_out<T: Copy>(
+fn lay_out<T: Copy + Vectors>(
     x: &View<T>,
     depth: Range<usize>,
     columns: Range<usize>,
@@ -135,32 +135,23 @@ fn lay_out<T: Copy>(
         }
         return;
     }
-    let runs = depth.step_by_run(RUN);
-    for (run, to) in runs.zip(to.chunks_mut(RUN * width)) {
-        for (i, c) in columns.clone().enumerate() {
-            let from = &x.data[c * x.column + run.start * x.row..];
-            if x.row == 1 {
-                for (to, &v) in to[i..].iter_mut().step_by(width).zip(&from[..run.len()]) {
-                    *to = v;
-                }
-            } else {
-                for p in 0..run.len() {
-                    to[p * width + i] = from[p * x.row];
-                }
-            }
-        }
+    let from = &x.data[columns.start * x.column + depth.start * x.row..];
+    if x.row == 1 {
+        return T::with_vectors(Turn {
+            from,
+            from_step: x.column,
+            to,
+            to_step: width,
+            rows: depth.len(),
+            columns: count,
+        });
     }
-}
-
-trait Runs {
-    /// Parts of a range of a size, the last one shorter.
-    fn step_by_run(self, size: usize) -> impl Iterator<Item = Range<usize>>;
-}
-
-impl Runs for Range<usize> {
-    fn step_by_run(self, size: usize) -> impl Iterator<Item = Range<usize>> {
-        let end = self.end;
-        self.step_by(size).map(move |s| s..(s + size).min(end))
+    for (p, to) in to.chunks_exact_mut(width).take(depth.len()).enumerate() {
+        let from = from[p * x.row..].iter().step_by(x.column);
+        to[..count]
+            .iter_mut()
+            .zip(from)
+            .for_each(|(to, &v)| *to = v);
     }
 }
 
@@ -198,7 +189,7 @@ impl Panels {
 
     /// Lays out a part of a right factor `[depth, columns]` panel by panel: `to[p * width + c]` in each; what fills up the
     /// last panel is zero.
-    pub(super) fn pack<T: Copy + Default>(
+    pub(super) fn pack<T: Copy + Default + Vectors>(
         &self,
         x: &View<T>,
         panel: usize,

@@ -156,8 +156,9 @@ fn large_products() {
         (100, 1300, 300),
         // Columns of the left one begin at the same place of a cache's sets.
         (512, 700, 150),
-        // A long sum with the wide factor on the left.
+        // A long sum with the wide factor on the left, and a wide factor on the right.
         (50, 2000, 20),
+        (20, 300, 200),
     ] {
         for swap in [[false, false], [true, false], [false, true]] {
             let activation = Fused::Relu;

@@ -89,6 +89,16 @@ impl<'a, T> Output<'a, T> {
         }
     }
 
+    /// All elements of a matrix whose rows follow each other.
+    pub(super) fn rows_in_memory(&mut self) -> &mut [T] {
+        assert!(self.row == self.columns);
+        // SAFETY: they are this output's own, and it is borrowed for as long as the slice is.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::slice::from_raw_parts_mut(self.first, self.rows * self.columns)
+        }
+    }
+
     /// How many rows there are.
     pub(in crate::kernels) fn rows(&self) -> usize {
         self.rows
