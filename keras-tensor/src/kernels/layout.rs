@@ -183,6 +183,9 @@ fn place_reader(t: &Tensor) -> impl Fn(usize) -> i64 + Copy + '_ {
     move |i| with_any!(t.dtype(), T => t.raw::<T>()[i].to_i64())
 }
 
+/// Elements of a share of gathered rows: these are read from anywhere, so there is more to wait for than in other copies.
+const GATHERED: usize = SHARE / 4;
+
 pub(super) fn gather(x: &Tensor, at: &Tensor, axis: usize, shape: Shape) -> Result<Tensor> {
     let lanes = Lanes::new(x.shape(), axis);
     let places = places("take", at, lanes.axis)?;
@@ -194,7 +197,7 @@ pub(super) fn gather(x: &Tensor, at: &Tensor, axis: usize, shape: Shape) -> Resu
             if out.is_empty() {
                 return;
             }
-            for_shares(out, (SHARE / n).max(1) * n, &|start, out| {
+            for_shares(out, (GATHERED / n).max(1) * n, &|start, out| {
                 for (i, out) in out.chunks_exact_mut(n).enumerate() {
                     let row = start / n + i;
                     let place = places[row % places.len()];

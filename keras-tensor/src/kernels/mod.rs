@@ -375,6 +375,29 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
     Ok(smallvec![output])
 }
 
+/// Tensors that are filled together.
+fn built<T: crate::Element, const N: usize>(
+    specs: &Specs,
+    fill: impl FnOnce([&mut [T]; N]) -> Result<()>,
+) -> Result<Outputs> {
+    let buffers = specs.iter().map(|s| {
+        let size = s.shape.checked_size("tensor")?;
+        Ok((size, Buffer::take(size * s.dtype.size())?))
+    });
+    let mut buffers: SmallVec<[(usize, Arc<Buffer>); 3]> = buffers.collect::<Result<_>>()?;
+    let mut memory = buffers.iter_mut().map(|(size, buffer)| {
+        let buffer = Arc::get_mut(buffer).expect("a taken buffer has one holder");
+        &mut buffer.as_mut_slice::<T>()[..*size]
+    });
+    fill(std::array::from_fn(|_| {
+        memory.next().expect("there is a spec for each")
+    }))?;
+    let tensor = |((_, buffer), s): ((usize, Arc<Buffer>), &Spec)| {
+        Tensor::from_buffer(s.dtype, s.shape.clone(), buffer)
+    };
+    Ok(buffers.into_iter().zip(specs).map(tensor).collect())
+}
+
 /// All that floats have which kernels are compiled for.
 trait Real:
     gemm::Tiled

@@ -62,12 +62,17 @@ pub fn limit() -> usize {
     }
 }
 
+/// How many threads could take pieces of work that is shared here: one inside of shared work.
+pub(super) fn helping() -> usize {
+    if IS_INSIDE.get() { 1 } else { limit() }
+}
+
 /// Calls `work(i)` for every `i` below `count`, on this thread and on helpers that have nothing else to do.
 ///
 /// Work that is called from inside of shared work, or while another thread shares its own, stays on its thread.
 pub(super) fn share(count: usize, work: &(dyn Fn(usize) + Sync)) {
-    let helpers = limit().min(count).saturating_sub(1);
-    if helpers == 0 || IS_INSIDE.get() {
+    let helpers = helping().min(count).saturating_sub(1);
+    if helpers == 0 {
         return (0..count).for_each(work);
     }
     let pool = pool();

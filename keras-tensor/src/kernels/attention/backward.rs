@@ -1,11 +1,12 @@
 //! The derivative of attention: weights are computed again, tile by tile.
 
-use super::rows::{Dot, Running, ThroughSoftmax, divided_by};
+use std::array::from_fn;
+
+use super::rows::{Dot, Running, Scores, Take, ThroughSoftmax, Weigh};
 use super::{Heads, KEYS, Place, QUERIES, product};
 use crate::kernels::gemm::{Output, View};
-use crate::kernels::shares::for_shares;
 use crate::kernels::simd::vectorized;
-use crate::kernels::{Real, with_float};
+use crate::kernels::{Real, built, threads, with_float};
 use crate::op::{Attention, Outputs, Specs};
 use crate::{Result, Tensor};
 
@@ -20,23 +21,10 @@ pub(in crate::kernels) fn attention_grad(
     with_float!(dtype, T => {
         let heads = Heads::<T>::new(op, inputs);
         let found = Found { result: result.raw(), outer: outer.raw() };
-        // Each head's gradients side by side, for one thread to write.
-        let sizes = heads.gradient_sizes();
-        let all = [heads.batch * heads.heads, sizes.iter().sum()];
-        let gradients = Tensor::build(dtype, all.into(), |all: &mut [T]| {
-            heads.backward(&found, all);
-        })?;
-        let gradients = gradients.raw::<T>();
-        let mut start = 0;
-        let mut outputs = Outputs::new();
-        for (spec, size) in specs.iter().zip(sizes) {
-            let width = spec.shape[3];
-            outputs.push(Tensor::build(dtype, spec.shape.clone(), |out: &mut [T]| {
-                heads.spread(gradients, start, width, out);
-            })?);
-            start += size;
-        }
-        Ok(outputs)
+        built(specs, |gradients: [&mut [T]; 3]| {
+            heads.backward(&found, gradients);
+            Ok(())
+        })
     })
 }
 
@@ -47,40 +35,53 @@ struct Found<'a, T> {
 }
 
 impl<T: Real> Heads<'_, T> {
-    /// How many elements the gradients of a head's queries, keys and values have.
-    fn gradient_sizes(&self) -> [usize; 3] {
-        [
-            self.queries * self.dim,
-            self.keys * self.dim,
-            self.keys * self.value_dim,
-        ]
-    }
-
-    fn backward(&self, found: &Found<T>, all: &mut [T]) {
-        let size: usize = self.gradient_sizes().iter().sum();
-        if all.is_empty() {
+    /// The gradients with regard to queries, keys and values.
+    fn backward(&self, found: &Found<T>, mut gradients: [&mut [T]; 3]) {
+        let widths = [self.dim, self.dim, self.value_dim];
+        let lengths = [self.queries, self.keys, self.keys];
+        // Keys that no query of a block sees are not written.
+        let is_empty = gradients.iter().any(|g| g.is_empty());
+        if self.is_causal || is_empty {
+            gradients.iter_mut().for_each(|g| g.fill(T::ZERO));
+        }
+        if is_empty {
             return;
         }
-        for_shares(all, size, &|start, to| {
-            for (i, to) in to.chunks_exact_mut(size).enumerate() {
-                let number = start / size + i;
-                self.backward_head(number / self.heads, number % self.heads, found, to);
-            }
+        let mut all = gradients.into_iter().zip(widths);
+        let all: [Output<T>; 3] = from_fn(|_| {
+            let (gradient, width) = all.next().expect("there are three");
+            Output::new(gradient, self.heads * width)
+        });
+        threads::share(self.batch * self.heads, &|i| {
+            let (batch, head) = (i / self.heads, i % self.heads);
+            let of_head = from_fn(|i| {
+                let (length, width) = (lengths[i], widths[i]);
+                let rows = batch * length..(batch + 1) * length;
+                // SAFETY: a head's columns of a sample come once.
+                #[allow(unsafe_code)]
+                unsafe {
+                    all[i].tile(rows, head * width..(head + 1) * width)
+                }
+            });
+            self.backward_head(batch, head, found, of_head);
         });
     }
 
     /// A head's gradients.
-    fn backward_head(&self, batch: usize, head: usize, found: &Found<T>, to: &mut [T]) {
-        to.fill(T::ZERO);
-        if self.keys * self.value_dim * self.dim == 0 {
-            return;
-        }
+    fn backward_head(
+        &self,
+        batch: usize,
+        head: usize,
+        found: &Found<T>,
+        [mut d_query, mut d_key, mut d_value]: [Output<T>; 3],
+    ) {
         let (dim, value_dim) = (self.dim, self.value_dim);
-        let [of_queries, of_keys, _] = self.gradient_sizes();
-        let (d_query, rest) = to.split_at_mut(of_queries);
-        let (d_key, d_value) = rest.split_at_mut(of_keys);
         let size = QUERIES.min(self.queries) * KEYS.min(self.keys);
         let (mut weights, mut gradients) = (vec![T::ZERO; size], vec![T::ZERO; size]);
+        let mut shrunk = vec![T::ONE; QUERIES.min(self.queries)];
+        let scales = self.scales();
+        // Where there are zeros already, as some keys may not come.
+        let add = self.is_causal;
         for first in (0..self.queries).step_by(QUERIES) {
             let place = Place {
                 batch,
@@ -100,67 +101,50 @@ impl<T: Real> Heads<'_, T> {
             if !is_whole {
                 for keys in self.key_blocks(&place) {
                     let tile = &mut weights[..rows * keys.len()];
-                    self.scores(&place, keys.clone(), tile);
-                    for (scores, running) in tile.chunks_exact_mut(keys.len()).zip(&mut running) {
-                        running.take(scores);
-                    }
+                    self.scores(&place, keys.clone(), &scales, tile);
+                    let scores = Scores {
+                        tile,
+                        columns: keys.len(),
+                        running: &mut running,
+                    };
+                    let shrunk = &mut shrunk[..rows];
+                    T::with_vectors(Take { scores, shrunk });
                 }
             }
             for keys in self.key_blocks(&place) {
-                let count = keys.len();
-                let weights = &mut weights[..rows * count];
-                let gradients = &mut gradients[..rows * count];
-                self.scores(&place, keys.clone(), weights);
-                for (scores, running) in weights.chunks_exact_mut(count).zip(&mut running) {
-                    if is_whole {
-                        running.take(scores);
-                    } else {
-                        running.weights(scores);
-                    }
-                    divided_by(scores, running.total);
-                }
-                let d_value = &mut d_value[keys.start * value_dim..][..count * value_dim];
-                product(
-                    View::new(weights, count, true),
-                    rows,
-                    outer,
-                    true,
-                    Output::new(d_value, value_dim),
-                );
+                let columns = keys.len();
+                let weights = &mut weights[..rows * columns];
+                let gradient = &mut gradients[..rows * columns];
+                self.scores(&place, keys.clone(), &scales, weights);
+                T::with_vectors(Weigh {
+                    scores: Scores {
+                        tile: weights,
+                        columns,
+                        running: &mut running,
+                    },
+                    are_whole: is_whole,
+                });
+                let turned = View::new(weights, columns, true);
+                let of_values = d_value.some_rows(keys.clone());
+                product(turned, rows, outer, add || first > 0, of_values);
                 let value = self.rows_of(self.value, value_dim, batch, head, keys.start, true);
-                product(
-                    outer,
-                    value_dim,
-                    value,
-                    false,
-                    Output::new(gradients, count),
-                );
-                let rows_of_both = gradients
-                    .chunks_exact_mut(count)
-                    .zip(weights.chunks_exact(count));
-                for ((gradient, weights), &dot) in rows_of_both.zip(&dots) {
-                    vectorized(ThroughSoftmax {
-                        gradient,
-                        weights,
-                        dot,
-                        scale: self.scale,
-                    });
-                }
-                self.hide(&place, keys.clone(), gradients, T::ZERO);
-                product(
-                    View::new(gradients, count, false),
-                    count,
-                    self.rows_of(self.key, dim, batch, head, keys.start, false),
-                    true,
-                    Output::new(&mut d_query[first * dim..][..rows * dim], dim),
-                );
-                product(
-                    View::new(gradients, count, true),
-                    rows,
-                    query,
-                    true,
-                    Output::new(&mut d_key[keys.start * dim..][..count * dim], dim),
-                );
+                let of_scores = Output::new(gradient, columns);
+                product(outer, value_dim, value, false, of_scores);
+                vectorized(ThroughSoftmax {
+                    gradient,
+                    weights,
+                    columns,
+                    dots: &dots,
+                    scale: self.scale,
+                });
+                self.hide(&place, keys.clone(), gradient, T::ZERO);
+                let key = self.rows_of(self.key, dim, batch, head, keys.start, false);
+                let of_queries = d_query.some_rows(place.queries.clone());
+                let as_is = View::new(gradient, columns, false);
+                product(as_is, columns, key, add || keys.start > 0, of_queries);
+                let turned = View::new(gradient, columns, true);
+                let of_keys = d_key.some_rows(keys.clone());
+                product(turned, rows, query, add || first > 0, of_keys);
             }
         }
     }
@@ -173,23 +157,5 @@ impl<T: Real> Heads<'_, T> {
             a: &found.result[part.clone()],
             b: &found.outer[part],
         })
-    }
-
-    /// `[batch, length, heads, width]` of gradients that lie head by head, from `start` on in each.
-    fn spread(&self, gradients: &[T], start: usize, width: usize, out: &mut [T]) {
-        let of_head: usize = self.gradient_sizes().iter().sum();
-        let row = self.heads * width;
-        let of_batch = out.len() / self.batch.max(1);
-        if of_batch == 0 {
-            return;
-        }
-        for_shares(out, of_batch, &|first, out| {
-            for (place, to) in out.chunks_exact_mut(width).enumerate() {
-                let (query, head) = (place * width / row, place % self.heads);
-                let number = first / of_batch * self.heads + head;
-                let from = number * of_head + start + query * width;
-                to.copy_from_slice(&gradients[from..from + width]);
-            }
-        });
     }
 }

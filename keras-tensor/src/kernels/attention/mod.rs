@@ -6,13 +6,13 @@ mod rows;
 use std::ops::Range;
 
 use super::elementwise::repeated_strides;
-use super::gemm::{self, Output, Right, View};
+use super::gemm::{self, Epilogue, Output, Right, View};
 use super::shares::for_shares;
 use super::{Real, with_float};
 use crate::op::Attention;
 use crate::{Result, Shape, Tensor};
 pub(super) use backward::attention_grad;
-use rows::{Running, divided_by, scaled};
+use rows::{Running, Scores, Take, divided_by, scaled};
 
 /// Queries of a tile.
 const QUERIES: usize = 128;
@@ -111,6 +111,8 @@ impl<'a, T: Real> Heads<'a, T> {
         let row = self.heads * self.value_dim;
         let rows = out.len() / row;
         let mut tile = vec![T::ZERO; rows * KEYS.min(self.keys)];
+        let mut shrunk = vec![T::ONE; rows];
+        let scales = self.scales();
         for head in 0..self.heads {
             let place = Place {
                 batch,
@@ -121,12 +123,17 @@ impl<'a, T: Real> Heads<'a, T> {
             let mut running = vec![Running::default(); rows];
             for keys in self.key_blocks(&place) {
                 let tile = &mut tile[..rows * keys.len()];
-                self.scores(&place, keys.clone(), tile);
+                self.scores(&place, keys.clone(), &scales, tile);
+                let scores = Scores {
+                    tile,
+                    columns: keys.len(),
+                    running: &mut running,
+                };
+                let shrunk = &mut shrunk;
+                T::with_vectors(Take { scores, shrunk });
                 let is_first = keys.start == 0;
-                let parts = tile.chunks_exact_mut(keys.len()).zip(&mut running);
-                for ((scores, running), out) in parts.zip(out.chunks_exact_mut(row)) {
-                    let shrunk = running.take(scores);
-                    if !is_first {
+                if !is_first {
+                    for (&shrunk, out) in shrunk.iter().zip(out.chunks_exact_mut(row)) {
                         scaled(&mut out[columns.clone()], shrunk);
                     }
                 }
@@ -160,22 +167,30 @@ impl<'a, T: Real> Heads<'a, T> {
             .map(move |start| start..(start + KEYS).min(end))
     }
 
+    /// The scale of each key of a block.
+    fn scales(&self) -> Vec<T> {
+        vec![self.scale; KEYS.min(self.keys)]
+    }
+
     /// The scores of some queries and keys, scaled and masked.
-    fn scores(&self, place: &Place, keys: Range<usize>, tile: &mut [T]) {
+    fn scores(&self, place: &Place, keys: Range<usize>, scales: &[T], tile: &mut [T]) {
         let (batch, head) = (place.batch, place.head);
         let (first, columns) = (place.queries.start, keys.len());
         if self.dim == 0 {
             tile.fill(T::ZERO);
         } else {
-            product(
-                self.rows_of(self.query, self.dim, batch, head, first, false),
-                self.dim,
-                self.rows_of(self.key, self.dim, batch, head, keys.start, true),
-                false,
-                Output::new(tile, columns),
-            );
+            gemm::Product {
+                depth: self.dim,
+                left: &self.rows_of(self.query, self.dim, batch, head, first, false),
+                right: Right::View(self.rows_of(self.key, self.dim, batch, head, keys.start, true)),
+                add: false,
+                finish: Some(&Epilogue {
+                    scale: Some(&scales[..columns]),
+                    ..Epilogue::NOTHING
+                }),
+            }
+            .compute(Output::new(tile, columns));
         }
-        scaled(tile, self.scale);
         // Far below all scores, and far from the end of the range.
         self.hide(place, keys, tile, T::from_f64(-0.7) * T::max_value());
     }

@@ -5,9 +5,9 @@ use num_traits::Float;
 use crate::kernels::Real;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::Number;
-use crate::kernels::simd::{Loop, vectorized, widest};
-
-const LANES: usize = 16;
+use crate::kernels::fold::sum_of;
+use crate::kernels::simd::{Loop, vectorized};
+use crate::kernels::vector::{Vector, VectorLoop, Width};
 
 /// The largest score of a row so far, and the sum of `exp(score - largest)`.
 #[derive(Clone, Copy)]
@@ -27,68 +27,114 @@ impl<T: Number> Default for Running<T> {
 
 impl<T: Real> Running<T> {
     /// Goes on with more scores, which become `exp(score - largest)`; gives what such numbers before are multiplied by.
-    pub(super) fn take(&mut self, scores: &mut [T]) -> T {
-        let largest = Number::max(self.largest, vectorized(Largest(scores)));
-        let shrunk = match largest > self.largest {
-            true => Elementary::exp(self.largest - largest),
+    #[inline(always)]
+    fn take<V: Vector<Element = T>>(&mut self, width: Width<V>, scores: &mut [T]) -> T {
+        let start = V::splat(width, self.largest);
+        // Where a score is no number, neither is the sum.
+        let largest = folded(width, scores, start, V::at_least, <T as Number>::max);
+        let shrunk = match largest > self.largest && self.total > T::ZERO {
+            true => <T as Elementary>::exp(self.largest - largest),
             false => T::ONE,
         };
         self.largest = largest;
-        self.total = self.total * shrunk + self.weights(scores);
+        self.total = self.total * shrunk + self.weigh(width, scores);
         shrunk
     }
 
-    /// Scores as `exp(score - largest)`, and the sum of these.
-    pub(super) fn weights(&self, scores: &mut [T]) -> T {
-        widest(Exp {
-            x: scores,
-            largest: self.largest,
-        })
+    /// Makes scores `exp(score - largest)`; gives the sum of these.
+    #[inline(always)]
+    fn weigh<V: Vector<Element = T>>(&self, width: Width<V>, scores: &mut [T]) -> T {
+        for x in scores.iter_mut() {
+            *x = <T as Elementary>::exp(*x - self.largest);
+        }
+        folded(width, scores, V::zero(width), V::plus, <T as Number>::add)
     }
 }
 
-struct Largest<'a, T>(&'a [T]);
+/// Elements that are folded side by side, whatever the width of vectors.
+const LANES: usize = 32;
 
-impl<T: Number> Loop for Largest<'_, T> {
-    type Output = T;
-    #[inline(always)]
-    fn run(self) -> T {
-        let mut lanes = [T::LOWEST; LANES];
-        let chunks = self.0.chunks_exact(LANES);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            for (l, &v) in lanes.iter_mut().zip(chunk) {
-                *l = if v > *l { v } else { *l };
-            }
+/// Folds elements into one, in an order that their number decides.
+#[inline(always)]
+fn folded<T: Number, V: Vector<Element = T>>(
+    width: Width<V>,
+    x: &[T],
+    start: V,
+    combine: impl Fn(V, V) -> V,
+    one: impl Fn(T, T) -> T,
+) -> T {
+    let mut all = [start; LANES];
+    let count = LANES / V::LANES;
+    let mut chunks = x.chunks_exact(LANES);
+    for chunk in &mut chunks {
+        for (i, v) in all[..count].iter_mut().enumerate() {
+            *v = combine(*v, V::load(width, &chunk[i * V::LANES..]));
         }
-        let lanes = lanes.into_iter().chain(rest.iter().copied());
-        lanes.fold(T::LOWEST, Number::max)
+    }
+    let mut lanes = [T::ZERO; LANES];
+    for (v, lanes) in all[..count].iter().zip(lanes.chunks_exact_mut(V::LANES)) {
+        v.store(lanes);
+    }
+    for (lane, &v) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane = one(*lane, v);
+    }
+    let mut wide = LANES;
+    while wide > 1 {
+        wide /= 2;
+        for i in 0..wide {
+            lanes[i] = one(lanes[i], lanes[i + wide]);
+        }
+    }
+    lanes[0]
+}
+
+/// Scores of a tile, some columns of all rows, and what has been seen of its rows.
+pub(super) struct Scores<'a, T> {
+    pub(super) tile: &'a mut [T],
+    pub(super) columns: usize,
+    pub(super) running: &'a mut [Running<T>],
+}
+
+impl<'a, T> Scores<'a, T> {
+    #[inline(always)]
+    fn rows(self) -> impl Iterator<Item = (&'a mut [T], &'a mut Running<T>)> {
+        self.tile.chunks_exact_mut(self.columns).zip(self.running)
     }
 }
 
-struct Exp<'a, T> {
-    x: &'a mut [T],
-    largest: T,
+/// Goes on with each row, see [`Running::take`]; what those before are multiplied by goes into `shrunk`.
+pub(super) struct Take<'a, T> {
+    pub(super) scores: Scores<'a, T>,
+    pub(super) shrunk: &'a mut [T],
 }
 
-impl<T: Number + Float + Elementary> Loop for Exp<'_, T> {
-    type Output = T;
+impl<T: Real> VectorLoop<T> for Take<'_, T> {
+    type Output = ();
     #[inline(always)]
-    fn run(self) -> T {
-        let mut lanes = [T::ZERO; LANES];
-        let mut chunks = self.x.chunks_exact_mut(LANES);
-        for chunk in &mut chunks {
-            for (l, x) in lanes.iter_mut().zip(chunk) {
-                *x = Elementary::exp(*x - self.largest);
-                *l = *l + *x;
-            }
+    fn run<V: Vector<Element = T>>(self, width: Width<V>) {
+        for ((scores, running), shrunk) in self.scores.rows().zip(self.shrunk) {
+            *shrunk = running.take(width, scores);
         }
-        let mut total = lanes.into_iter().fold(T::ZERO, Number::add);
-        for x in chunks.into_remainder() {
-            *x = Elementary::exp(*x - self.largest);
-            total = total + *x;
+    }
+}
+
+/// Makes scores the weights of softmax, of rows that have been seen, or are `whole`.
+pub(super) struct Weigh<'a, T> {
+    pub(super) scores: Scores<'a, T>,
+    pub(super) are_whole: bool,
+}
+
+impl<T: Real> VectorLoop<T> for Weigh<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<V: Vector<Element = T>>(self, width: Width<V>) {
+        for (scores, running) in self.scores.rows() {
+            match self.are_whole {
+                true => running.take(width, scores),
+                false => running.weigh(width, scores),
+            };
+            scores.iter_mut().for_each(|x| *x = *x / running.total);
         }
-        total
     }
 }
 
@@ -114,11 +160,12 @@ impl<T: Copy, F: Fn(T) -> T> Loop for Each<'_, T, F> {
     }
 }
 
-/// `gradient = weight * (gradient - dot) * scale`.
+/// `gradient = weight * (gradient - dot) * scale`, with a `dot` for each row.
 pub(super) struct ThroughSoftmax<'a, T> {
     pub(super) gradient: &'a mut [T],
     pub(super) weights: &'a [T],
-    pub(super) dot: T,
+    pub(super) columns: usize,
+    pub(super) dots: &'a [T],
     pub(super) scale: T,
 }
 
@@ -126,8 +173,12 @@ impl<T: Float> Loop for ThroughSoftmax<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for (g, &w) in self.gradient.iter_mut().zip(self.weights) {
-            *g = w * (*g - self.dot) * self.scale;
+        let rows = self.gradient.chunks_exact_mut(self.columns);
+        let rows = rows.zip(self.weights.chunks_exact(self.columns));
+        for ((gradient, weights), &dot) in rows.zip(self.dots) {
+            for (g, &w) in gradient.iter_mut().zip(weights) {
+                *g = w * (*g - dot) * self.scale;
+            }
         }
     }
 }
@@ -142,12 +193,6 @@ impl<T: Number + Float> Loop for Dot<'_, T> {
     type Output = T;
     #[inline(always)]
     fn run(self) -> T {
-        let mut lanes = [T::ZERO; LANES];
-        for (a, b) in self.a.chunks(LANES).zip(self.b.chunks(LANES)) {
-            for ((l, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
-                *l = *l + a * b;
-            }
-        }
-        lanes.into_iter().fold(T::ZERO, Number::add)
+        sum_of([self.a, self.b], |[a, b]| a * b)
     }
 }

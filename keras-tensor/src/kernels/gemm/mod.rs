@@ -145,14 +145,15 @@ impl<T: Real> Product<'_, T> {
             panels,
         };
         let all_panels = 0..panels.count();
-        if m * n * depth < SHARE || threads::limit() == 1 {
+        let helping = threads::helping();
+        if m * n * depth < SHARE || helping == 1 {
             return work.part(0..tiles, all_panels);
         }
         let by_rows = m >= MANY || (self.left.view().is_none() && tiles > 1);
         let by_rows = match self.right {
             // Each panel is laid out by one thread, which has a part of each row for itself if there are enough of them.
-            Right::View(_) if n > m && panels.count() >= PANELS * threads::limit() => {
-                let at_once = panels.count().div_ceil(2 * threads::limit()).min(8);
+            Right::View(_) if n > m && panels.count() >= PANELS * helping => {
+                let at_once = panels.count().div_ceil(2 * helping).min(8);
                 return shared(panels.count(), at_once, |part| work.part(0..tiles, part));
             }
             Right::View(_) | Right::Packed(_) => by_rows,

@@ -114,6 +114,15 @@ impl<'a, T> Output<'a, T> {
         self.row
     }
 
+    /// Some rows, while nobody else has any.
+    pub(in crate::kernels) fn some_rows(&mut self, rows: Range<usize>) -> Output<'_, T> {
+        // SAFETY: this output is borrowed for as long as its rows are.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.tile(rows, 0..self.columns)
+        }
+    }
+
     /// The columns before and from `at` on.
     pub(in crate::kernels) fn split_columns(self, at: usize) -> (Self, Self) {
         assert!(at <= self.columns);

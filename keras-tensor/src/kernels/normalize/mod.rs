@@ -7,14 +7,9 @@ mod sample;
 pub(super) use batch::{scale_shift, scale_shift_in_place};
 
 use std::array;
-use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::{Lanes, with_float, with_space};
-use crate::buffer::Buffer;
-use crate::dtype::Element;
-use crate::op::{Normalize, Outputs, Over, Spec, Specs};
+use super::{Lanes, built, with_float, with_space};
+use crate::op::{Normalize, Outputs, Over, Specs};
 use crate::{Result, Tensor};
 
 /// The results of [`crate::Op::Normalize`].
@@ -51,27 +46,4 @@ pub(super) fn normalize_grad(n: &Normalize, inputs: &[&Tensor], specs: &Specs) -
             }
         })
     })
-}
-
-/// Tensors that are filled together.
-fn built<T: Element, const N: usize>(
-    specs: &Specs,
-    fill: impl FnOnce([&mut [T]; N]) -> Result<()>,
-) -> Result<Outputs> {
-    let buffers = specs.iter().map(|s| {
-        let size = s.shape.checked_size("normalize")?;
-        Ok((size, Buffer::take(size * s.dtype.size())?))
-    });
-    let mut buffers: SmallVec<[(usize, Arc<Buffer>); 3]> = buffers.collect::<Result<_>>()?;
-    let mut memory = buffers.iter_mut().map(|(size, buffer)| {
-        let buffer = Arc::get_mut(buffer).expect("a taken buffer has one holder");
-        &mut buffer.as_mut_slice::<T>()[..*size]
-    });
-    fill(array::from_fn(|_| {
-        memory.next().expect("there is a spec for each")
-    }))?;
-    let tensor = |((_, buffer), s): ((usize, Arc<Buffer>), &Spec)| {
-        Tensor::from_buffer(s.dtype, s.shape.clone(), buffer)
-    };
-    Ok(buffers.into_iter().zip(specs).map(tensor).collect())
 }
