@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::elementary::Elementary;
 use super::repeat::{repeated, repeated_in_place, repetition};
 use super::shares::{SHARE, for_pairs, for_shares};
-use super::simd::{Loop, vectorized};
+use super::simd::{Loop, vectorized, widest};
 use super::{elements, layout, with_any, with_float, with_number};
 use crate::buffer::Buffer;
 use crate::dtype::Element;
@@ -560,11 +560,11 @@ pub(super) fn activate<T: Element + Number + Float + Elementary>(activation: Fus
             x,
             f: |v| Number::min(Number::max(v, T::ZERO), T::from_f64(6.0)),
         }),
-        Fused::Sigmoid => vectorized(MapInPlace {
+        Fused::Sigmoid => widest(MapInPlace {
             x,
             f: Elementary::sigmoid,
         }),
-        Fused::Tanh => vectorized(MapInPlace {
+        Fused::Tanh => widest(MapInPlace {
             x,
             f: Elementary::tanh,
         }),

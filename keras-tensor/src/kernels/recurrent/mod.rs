@@ -6,7 +6,7 @@ mod cells;
 
 use smallvec::smallvec;
 
-use super::gemm::{self, Output, Right, View};
+use super::gemm::{self, Epilogue, Output, Right, View};
 use super::shares::for_shares;
 use super::{Real, with_float};
 use crate::op::{Outputs, Recurrent, RecurrentCell, RecurrentGrad, Specs};
@@ -179,19 +179,25 @@ impl<T: Real> Steps<'_, T> {
             let (done_kept, kept) = block.kept.split_at_mut(step);
             let (h, kept) = (&mut *h[0], &mut *kept[0]);
             let done = done_h.last().zip(done_kept.last());
-            match (self.op.cell, bias) {
-                (RecurrentCell::Simple | RecurrentCell::Lstm, _) => products.copy_from_slice(sums),
-                (RecurrentCell::Gru, Some(bias)) => {
-                    let rows = products.chunks_exact_mut(gates);
-                    rows.for_each(|row| row.copy_from_slice(bias));
-                }
-                (RecurrentCell::Gru, None) => products.fill(T::ZERO),
-            }
+            let summands = match self.op.cell {
+                RecurrentCell::Simple | RecurrentCell::Lstm => Epilogue {
+                    residual: Some(sums),
+                    ..Epilogue::NOTHING
+                },
+                RecurrentCell::Gru => Epilogue {
+                    bias,
+                    ..Epilogue::NOTHING
+                },
+            };
             let last = match done {
                 None => &self.h[first * units..][..rows * units],
                 Some((h, _)) => &**h,
             };
-            kernel.add_product(View::new(last, units, false), &mut products);
+            kernel.product(
+                View::new(last, units, false),
+                &mut products,
+                Some(&summands),
+            );
             for row in 0..rows {
                 let (h_before, c_before) = match done {
                     None => self.first(first + row),
@@ -295,7 +301,7 @@ impl<T: Real> Steps<'_, T> {
                     space: &mut space,
                 });
             }
-            back.add_product(View::new(sums, width, false), all_dh);
+            back.product(View::new(sums, width, false), all_dh, None);
         }
     }
 }
@@ -318,14 +324,14 @@ impl<T: Real> Factor<T> {
         }
     }
 
-    /// `out += left @ self`.
-    fn add_product(&self, left: View<T>, out: &mut [T]) {
+    /// `out = left @ self`, with summands or else with what is there.
+    fn product(&self, left: View<T>, out: &mut [T], summands: Option<&Epilogue<T>>) {
         gemm::Product {
             depth: self.depth,
             left: &left,
             right: Right::Packed(&self.packed),
-            add: true,
-            finish: None,
+            add: summands.is_none(),
+            finish: summands,
         }
         .compute(Output::new(out, self.columns));
     }
