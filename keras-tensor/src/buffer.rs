@@ -13,15 +13,24 @@ use crate::{Error, Result};
 const LOCAL_LIMIT: usize = 256 << 20;
 const SHARED_LIMIT: usize = 1 << 30;
 
-/// A cache line: what makes a buffer aligned without unsafe code.
+/// Bytes of a cache line, where every buffer begins.
+const LINE: usize = 64;
+
+/// What is aligned as the system aligns all memory: of more, it would not give zeros without writing them.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+#[repr(C, align(16))]
+struct Part([u8; 16]);
+
+const PARTS: usize = LINE / size_of::<Part>();
 
 /// A piece of aligned memory.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    lines: Vec<Line>,
+    /// Up to a line more than there is.
+    memory: Vec<Part>,
+    /// The first part, which begins a line.
+    first: usize,
+    lines: usize,
     /// What kernels have made of the content, for as long as it stays.
     kept: Mutex<Vec<(Layout, Arc<Buffer>)>>,
 }
@@ -38,14 +47,19 @@ pub(crate) struct Layout {
 impl Buffer {
     /// A buffer of at least `bytes` bytes that nobody else holds. Its content is whatever was there before.
     pub(crate) fn take(bytes: usize) -> Result<Arc<Buffer>> {
-        let lines = size_class(bytes.div_ceil(64));
+        let lines = size_class(bytes.div_ceil(LINE));
         if let Some(recycled) = Pool::take(lines) {
             return Ok(recycled);
         }
-        let fresh = bytemuck::allocation::try_zeroed_vec(lines);
-        let lines = fresh.map_err(|()| Error::OutOfMemory { asked: bytes })?;
-        let kept = Mutex::default();
-        Ok(Arc::new(Buffer { lines, kept }))
+        let fresh = bytemuck::allocation::try_zeroed_vec((lines + 1) * PARTS);
+        let memory: Vec<Part> = fresh.map_err(|()| Error::OutOfMemory { asked: bytes })?;
+        let first = memory.as_ptr().addr().next_multiple_of(LINE) - memory.as_ptr().addr();
+        Ok(Arc::new(Buffer {
+            first: first / size_of::<Part>(),
+            memory,
+            lines,
+            kept: Mutex::default(),
+        }))
     }
 
     /// The content in a layout that was made of it before, or that `make` makes now.
@@ -66,7 +80,7 @@ impl Buffer {
     /// The whole buffer as elements.
     #[inline]
     pub(crate) fn as_slice<T: Pod>(&self) -> &[T] {
-        bytemuck::cast_slice(&self.lines)
+        bytemuck::cast_slice(&self.memory[self.first..][..self.lines * PARTS])
     }
 
     /// The whole buffer as elements that can be written.
@@ -74,11 +88,11 @@ impl Buffer {
     pub(crate) fn as_mut_slice<T: Pod>(&mut self) -> &mut [T] {
         let kept = self.kept.get_mut();
         kept.unwrap_or_else(PoisonError::into_inner).clear();
-        bytemuck::cast_slice_mut(&mut self.lines)
+        bytemuck::cast_slice_mut(&mut self.memory[self.first..][..self.lines * PARTS])
     }
 
     fn bytes(&self) -> usize {
-        self.lines.len() * 64
+        self.lines * LINE
     }
 }
 
@@ -172,10 +186,7 @@ impl Pool {
             return Some(buffer);
         }
         self.bytes += buffer.bytes();
-        self.free
-            .entry(buffer.lines.len())
-            .or_default()
-            .push(buffer);
+        self.free.entry(buffer.lines).or_default().push(buffer);
         None
     }
 }
@@ -188,7 +199,7 @@ mod tests {
     fn a_dropped_buffer_comes_back() {
         let held = Held::new(Buffer::take(1000).unwrap());
         let address = held.get().as_slice::<u8>().as_ptr();
-        assert_eq!(address as usize % 64, 0);
+        assert_eq!(address as usize % LINE, 0);
         drop(held);
         let again = Held::new(Buffer::take(1001).unwrap());
         assert_eq!(again.get().as_slice::<u8>().as_ptr(), address);
