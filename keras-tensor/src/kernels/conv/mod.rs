@@ -25,8 +25,10 @@ use crate::{DType, Result, Shape, Tensor};
 const WINDOWS: usize = 1 << 18;
 
 /// Elements of a kernel below which its gradient is summed in parts, where there are so many multiplications.
-const SMALL: usize = 1 << 12;
+const SMALL: usize = 1 << 14;
 const PART: usize = 1 << 20;
+/// Windows of one element that are copied by one thread.
+const GATHERED: usize = 64;
 /// The most parts.
 const PARTS: usize = 8;
 
@@ -177,15 +179,20 @@ impl Work {
         }
         let rows = self.batch * self.geometry.count();
         if self.is_plain() {
-            Product {
-                depth: rows,
-                left: &View::new(x, self.channels, true),
-                right: Right::View(View::new(g, self.filters, false)),
-                add: false,
-                finish: None,
-            }
-            .compute(Output::new(kernel, self.filters));
+            self.plain_gradient(x, g, kernel);
             return Ok(());
+        }
+        // A window of one element skips others: those that it meets are few enough to be copied.
+        if self.groups == 1 && self.geometry.window() == 1 {
+            let windows = Windows::new(self, x, 0);
+            return with_space(rows * self.channels, |met| {
+                for_shares(met, GATHERED * self.channels, &|start, to| {
+                    let rows = start / self.channels..(start + to.len()) / self.channels;
+                    windows.pack(rows, 0..self.channels, self.channels, to);
+                });
+                self.plain_gradient(met, g, kernel);
+                Ok(())
+            });
         }
         // The other way round, windows are laid out in rows, as they lie in the input. Products of few columns are not
         // shared: some samples each are summed apart then, and added in order.
@@ -208,6 +215,18 @@ impl Work {
             }
             Ok(())
         })
+    }
+
+    /// The gradient by the kernel, `x` being the matrix of windows.
+    fn plain_gradient<T: Real>(&self, x: &[T], g: &[T], kernel: &mut [T]) {
+        Product {
+            depth: self.batch * self.geometry.count(),
+            left: &View::new(x, self.channels, true),
+            right: Right::View(View::new(g, self.filters, false)),
+            add: false,
+            finish: None,
+        }
+        .compute(Output::new(kernel, self.filters));
     }
 
     /// What one of some parts of the samples gives of the gradient by the kernel of a group, `[filters, depth]`.
