@@ -201,19 +201,15 @@ fn without_memory() {
     let (a, b) = (noise(7 * 5, 1), noise(5 * 40, 2));
     let (a, b) = (View::new(&a, 5, false), View::new(&b, 40, false));
     let mut out = vec![f64::NAN; 7 * 40];
-    let lanes = f64::kernels().lanes;
-    let work = Work {
-        product: &Product {
-            depth: 5,
-            left: &a,
-            right: Right::View(b),
-            add: false,
-            finish: None,
-        },
-        out: &Output::new(&mut out, 40),
-        tiles: 1,
-        panels: Panels { lanes, columns: 40 },
+    let product = Product {
+        depth: 5,
+        left: &a,
+        right: Right::View(b),
+        add: false,
+        finish: None,
     };
+    let output = Output::new(&mut out, 40);
+    let work = Work::new(&product, &output);
     work.slowly(0..7, 0..40);
     for (found, expected) in out.iter().zip(naive(7, 5, 40, &a, &b)) {
         assert!((found - expected).abs() < 1e-12);

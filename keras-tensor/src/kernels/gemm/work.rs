@@ -1,0 +1,324 @@
+//! A product cut into tiles of rows and panels of columns, and into blocks of the shared axis that fit caches.
+
+use std::ops::Range;
+
+use super::super::{Real, with_space};
+use super::micro::{self, Tile};
+use super::pack::{self, Panel, Panels};
+use super::view::{Output, View};
+use super::{PANELS, Product, Right, is_read, packed_at};
+
+/// Bytes of the shared axis in a block.
+const DEPTH: usize = 2048;
+/// Bytes of the right factor in a block.
+const BLOCK: usize = 512 << 10;
+/// Rows up to which laying out a right factor weighs, and its next block is asked for while one is computed.
+const AHEAD: usize = 256;
+/// Elements from which a right factor does not stay in a cache.
+const LARGE: usize = 1 << 18;
+/// Tiles of a left factor that are turned at once.
+const TILES: usize = 4;
+
+/// A product cut into tiles of rows and panels of columns.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'a, T> {
+    pub(super) product: &'a Product<'a, T>,
+    out: &'a Output<'a, T>,
+    pub(super) tiles: usize,
+    pub(super) panels: Panels,
+}
+
+impl<'a, T: Real> Work<'a, T> {
+    pub(super) fn new(product: &'a Product<'a, T>, out: &'a Output<'a, T>) -> Self {
+        let (kernels, columns) = (T::kernels(), out.columns);
+        let lanes = kernels.lanes;
+        Work {
+            product,
+            out,
+            tiles: out.rows.div_ceil(kernels.rows()),
+            panels: Panels { lanes, columns },
+        }
+    }
+
+    /// The rows of a tile: all have about as many.
+    fn rows(&self, tile: usize) -> Range<usize> {
+        let m = self.out.rows;
+        tile * m / self.tiles..(tile + 1) * m / self.tiles
+    }
+
+    /// The left factor, if it is turned for so many panels.
+    fn turned(&self, panels: usize) -> Option<View<'a, T>> {
+        let pays = panels >= PANELS && self.tiles > 1;
+        let left = self.product.left.view().filter(|_| pays)?;
+        left.wants_turning().then_some(left)
+    }
+
+    /// The right factor, if its rows lie in memory.
+    fn right_in_rows(&self) -> Option<View<'a, T>> {
+        match self.product.right {
+            Right::View(right) if right.column == 1 => Some(right),
+            _ => None,
+        }
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        [self.out.rows, self.product.depth, self.out.columns]
+    }
+
+    /// The right factor, if it is read from where it lies.
+    pub(super) fn read_right(&self) -> Option<View<'a, T>> {
+        self.right_in_rows().filter(|_| is_read(self.sizes()))
+    }
+
+    /// The right factor, if its blocks are asked for ahead.
+    fn asked_ahead(&self) -> Option<View<'a, T>> {
+        let [rows, depth, columns] = self.sizes();
+        let pays = rows <= AHEAD && depth * columns >= LARGE && !is_read(self.sizes());
+        self.right_in_rows().filter(|_| pays)
+    }
+
+    /// Some tiles of some panels.
+    pub(super) fn part(&self, tiles: Range<usize>, panels: Range<usize>) {
+        let depth = self.product.depth;
+        let blocks = (depth * size_of::<T>()).div_ceil(DEPTH).max(1);
+        let longest = depth.div_ceil(blocks);
+        let width = 2 * self.panels.lanes;
+        // Two blocks at a time, where one is asked for ahead.
+        let size = if self.asked_ahead().is_some() {
+            BLOCK / 2
+        } else {
+            BLOCK
+        };
+        let at_once = (size / (longest.max(1) * width * size_of::<T>())).max(1);
+        let rows = self.rows(tiles.start).start..self.rows(tiles.end - 1).end;
+        let most = T::kernels().rows();
+        let of_left = match (self.product.left.view(), self.turned(panels.len())) {
+            (None, _) => pack::step_of(longest) * most,
+            (Some(_), None) => 0,
+            (Some(_), Some(_)) => pack::turned_size(longest, most) * TILES.min(tiles.len()),
+        };
+        let of_right = match self.product.right {
+            Right::Packed(_) => 0,
+            Right::View(_) | Right::Made(_) => longest * width * at_once.min(panels.len()),
+        };
+        let done = with_space(of_left + of_right, |room: &mut [T]| {
+            let (left_room, right_room) = room.split_at_mut(of_left);
+            let last = panels.end;
+            for first in panels.clone().step_by(at_once) {
+                let panels = first..(first + at_once).min(panels.end);
+                for block in 0..blocks {
+                    let end = (block + 1) * depth / blocks;
+                    let of_depth = block * depth / blocks..end;
+                    let next = match end < depth {
+                        true => [end, panels.start],
+                        false => [0, panels.end],
+                    };
+                    let place = Place {
+                        depth: of_depth,
+                        is_first: block == 0,
+                        is_last: block + 1 == blocks,
+                        next: (next[1] < last).then_some(next),
+                        panels: panels.clone(),
+                    };
+                    self.block(&place, tiles.clone(), left_room, right_room);
+                }
+            }
+            Ok(())
+        });
+        if done.is_err() {
+            let columns = self.panels.at(panels.start).columns.start
+                ..self.panels.at(panels.end - 1).columns.end;
+            self.slowly(rows, columns);
+        }
+    }
+
+    /// Where there is no memory to lay anything out.
+    pub(super) fn slowly(&self, rows: Range<usize>, columns: Range<usize>) {
+        let product = self.product;
+        // SAFETY: no other thread was given these rows and columns.
+        #[allow(unsafe_code)]
+        let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
+        for r in rows.clone() {
+            let row = out.part(r - rows.start, 0, columns.len());
+            if !product.add {
+                row.fill(T::default());
+            }
+            for p in 0..product.depth {
+                let mut left = [T::default()];
+                product.left.pack(r..r + 1, p..p + 1, 1, &mut left);
+                for (to, c) in row.iter_mut().zip(columns.clone()) {
+                    let right = match product.right {
+                        Right::View(right) => right.data[p * right.row + c * right.column],
+                        Right::Packed(right) => {
+                            right[packed_at::<T>([product.depth, self.out.columns], [p, c])]
+                        }
+                        Right::Made(right) => {
+                            let mut one = [T::default()];
+                            right.pack(c..c + 1, 1, p..p + 1, &mut one);
+                            one[0]
+                        }
+                    };
+                    *to = *to + left[0] * right;
+                }
+            }
+        }
+        if let Some(finish) = product.finish {
+            finish.part(&mut out, rows.start, columns.start);
+        }
+    }
+
+    /// Adds the products of one block of the shared axis.
+    fn block(&self, at: &Place, tiles: Range<usize>, left_room: &mut [T], right_room: &mut [T]) {
+        let product = self.product;
+        let kernels = T::kernels();
+        self.lay_out_right(at, right_room);
+        let finish = product.finish.filter(|f| at.is_last && !f.is_nothing());
+        // What the innermost loop does, and what it does not.
+        let (curved, plain) = match finish {
+            Some(finish) if finish.is_curved() => (Some(finish), None),
+            plain => (None, plain),
+        };
+        for (t, tile) in tiles.clone().enumerate() {
+            let rows = self.rows(tile);
+            let (left, a_row, a_column) = self.left(at, tiles.clone(), t, left_room);
+            let next = self.asked_now(at, t);
+            for i in at.panels.clone() {
+                let Panel { columns, width } = self.panels.at(i);
+                let kernel = match width > self.panels.lanes {
+                    true => kernels.two[rows.len() - 1],
+                    false => kernels.one[rows.len() - 1],
+                };
+                let (right, b_row) = self.right(at, i, right_room);
+                // SAFETY: no other thread was given these rows and columns.
+                #[allow(unsafe_code)]
+                let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
+                let tile = Tile {
+                    depth: at.depth.len(),
+                    a: left.as_ptr(),
+                    a_row,
+                    a_column,
+                    b: right.as_ptr(),
+                    b_row,
+                    c: out.first,
+                    c_row: out.row,
+                    last: columns.len() - (width - self.panels.lanes),
+                    add: product.add || !at.is_first,
+                    ahead: next.map_or(std::ptr::null(), |(row, panel, right)| {
+                        let panel = self.panels.at(panel + i - at.panels.start);
+                        let first = row * right.row + panel.columns.start;
+                        right.data.as_ptr().wrapping_add(first)
+                    }),
+                    ahead_row: next.map_or(0, |(.., right)| right.row),
+                    after: plain.map(|f| f.after(rows.clone(), columns.clone(), out.row)),
+                };
+                // SAFETY: these kernels are those of the machine's vectors. Factors cover the product (asserted by
+                // `compute`), or were laid out with room for all that a tile reads; `c` is a tile of the output, and what
+                // the epilogue gives covers it.
+                #[allow(unsafe_code)]
+                unsafe {
+                    kernel(tile);
+                }
+                if let Some(finish) = curved {
+                    finish.part(&mut out, rows.start, columns.start);
+                }
+            }
+        }
+    }
+
+    /// Elements of a whole panel of a block that is laid out.
+    fn of_panel(&self, at: &Place) -> usize {
+        2 * self.panels.lanes * at.depth.len()
+    }
+
+    /// Lays out the panels of a block, as far as they are not read from where they lie.
+    fn lay_out_right(&self, at: &Place, room: &mut [T]) {
+        let room = room.chunks_mut(self.of_panel(at).max(1));
+        for (i, room) in at.panels.clone().zip(room) {
+            let Panel { columns, width } = self.panels.at(i);
+            let room = &mut room[..width * at.depth.len()];
+            match self.product.right {
+                Right::View(right) if self.read_right().is_none() || columns.len() < width => {
+                    self.panels.pack(&right, i, at.depth.clone(), room);
+                }
+                Right::Made(right) => right.pack(columns, width, at.depth.clone(), room),
+                Right::View(_) | Right::Packed(_) => {}
+            }
+        }
+    }
+
+    /// Where a panel of a block of the right factor begins, and elements from a row to the next.
+    fn right<'r>(&'r self, at: &Place, i: usize, room: &'r [T]) -> (&'r [T], usize) {
+        let Panel { columns, width } = self.panels.at(i);
+        let size = width * at.depth.len();
+        if let Right::Packed(all) = self.product.right {
+            let start = columns.start * self.product.depth + at.depth.start * width;
+            return (&all[start..][..size], width);
+        }
+        match self.read_right() {
+            Some(right) if columns.len() == width => {
+                let start = at.depth.start * right.row + columns.start;
+                (right.data.get(start..).unwrap_or_default(), right.row)
+            }
+            _ => {
+                let start = (i - at.panels.start) * self.of_panel(at);
+                (&room[start..][..size], width)
+            }
+        }
+    }
+
+    /// Where the part of the left factor begins that tile `t` of some wants, and elements from a row and a column to the
+    /// next.
+    fn left<'r>(
+        &'r self,
+        at: &Place,
+        tiles: Range<usize>,
+        t: usize,
+        room: &'r mut [T],
+    ) -> (&'r [T], usize, usize) {
+        let (depth, tile) = (at.depth.len(), tiles.start + t);
+        let rows = self.rows(tile);
+        if let Some(left) = self.turned(at.panels.len()) {
+            let size = pack::turned_size(depth, T::kernels().rows());
+            if t.is_multiple_of(TILES) {
+                let group = tile..tiles.end.min(tile + TILES);
+                let ends = group.map(|tile| self.rows(tile).end);
+                pack::turn(&left, rows.start, ends, at.depth.clone(), size, room);
+            }
+            return (&room[t % TILES * size..], 1, rows.len());
+        }
+        let Some(left) = self.product.left.view() else {
+            let step = pack::step_of(depth);
+            let room = &mut room[..rows.len() * step];
+            let left = self.product.left;
+            left.pack(rows, at.depth.clone(), step, room);
+            return (room, step, 1);
+        };
+        let start = rows.start * left.row + at.depth.start * left.column;
+        if left.column == 1 {
+            // The machine does not foresee so many rows at once: those of the next tile.
+            for row in rows.len()..2 * rows.len() {
+                let next = left.data.as_ptr().wrapping_add(start + row * left.row);
+                micro::expect_read(next, depth);
+            }
+        }
+        let from = left.data.get(start..).unwrap_or_default();
+        (from, left.row, left.column)
+    }
+
+    /// The first row and the first panel of the next block that are asked for while tile `t` is computed.
+    fn asked_now(&self, at: &Place, t: usize) -> Option<(usize, usize, View<'a, T>)> {
+        let ([row, panel], right) = at.next.zip(self.asked_ahead())?;
+        let row = row + t * at.depth.len() / micro::AHEAD;
+        (row < self.product.depth).then_some((row, panel, right))
+    }
+}
+
+/// Where a block lies.
+struct Place {
+    depth: Range<usize>,
+    is_first: bool,
+    is_last: bool,
+    /// The first place of the shared axis and the first panel of the block after it.
+    next: Option<[usize; 2]>,
+    panels: Range<usize>,
+}
