@@ -5,9 +5,17 @@ use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(unix)]
+use std::thread;
+
+#[cfg(unix)]
+use keras_tensor::threads;
 
 /// Smaller readings are served from pages of this size: descriptions of data lie close together, in some places of a file.
 const PAGE: usize = 1 << 13;
+/// Bytes whose copying takes much longer than starting a thread.
+#[cfg(unix)]
+const MUCH: usize = 2 << 20;
 /// Pages that are kept; one more, and all are read anew.
 const PAGES: usize = 256;
 
@@ -74,8 +82,7 @@ impl Part {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let Reader { file, pages } = &mut *reader;
         if out.len() >= PAGE {
-            file.seek(SeekFrom::Start(self.start + offset))?;
-            return file.read_exact(out);
+            return read_much(file, self.start + offset, out);
         }
         // These lie on one page or on two.
         let (number, first) = (offset / PAGE as u64, (offset % PAGE as u64) as usize);
@@ -109,13 +116,36 @@ impl Part {
     }
 }
 
+/// Reads from a place of a file on; where there is much to copy, two threads copy a half each.
+fn read_much(file: &mut File, start: u64, out: &mut [u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    if out.len() >= MUCH && threads::limit() > 1 {
+        use std::os::unix::fs::FileExt;
+        let file = &*file;
+        let (first, second) = out.split_at_mut(out.len() / 2);
+        let middle = start + first.len() as u64;
+        let read = thread::scope(|scope| {
+            let second = || file.read_exact_at(second, middle);
+            let second = thread::Builder::new().spawn_scoped(scope, second).ok()?;
+            let first = file.read_exact_at(first, start);
+            Some(first.and(second.join().ok()?))
+        });
+        // Without another thread, this one reads all of it.
+        if let Some(outcome) = read {
+            return outcome;
+        }
+    }
+    file.seek(SeekFrom::Start(start))?;
+    file.read_exact(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_part_of_a_file_is_what_the_same_bytes_in_memory_are() {
-        let bytes: Vec<u8> = (0..300_000u32).map(|i| (i * 7 % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|i| (i * 7 % 251) as u8).collect();
         let path = std::env::temp_dir().join(format!("keras-io-part-{}", std::process::id()));
         std::fs::write(&path, [&[9; 123][..], &bytes, &[9; 50]].concat()).unwrap();
         let part = Stored::part(File::open(&path).unwrap(), 123, bytes.len() as u64);
@@ -127,7 +157,8 @@ mod tests {
             (70_000, 16),
             (65_530, 12),
             (1, 100_000),
-            (299_990, 10),
+            (2_999_990, 10),
+            (7, 2_500_001),
             (5, 0),
             (40, 8),
         ] {
@@ -138,7 +169,7 @@ mod tests {
             };
             assert_eq!(read(&part), read(&memory), "{count} from {offset}");
         }
-        for (offset, count) in [(299_991, 10), (300_001, 0), (u64::MAX, 2)] {
+        for (offset, count) in [(2_999_991, 10), (3_000_001, 0), (u64::MAX, 2)] {
             assert!(part.read(offset, &mut vec![0; count]).is_none());
             assert!(memory.read(offset, &mut vec![0; count]).is_none());
         }
