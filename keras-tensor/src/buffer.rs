@@ -6,6 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Error, Result};
@@ -26,11 +27,10 @@ const PARTS: usize = LINE / size_of::<Part>();
 /// A piece of aligned memory.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    /// Up to a line more than there is.
+    /// A line more than there is, for where the first one begins.
     memory: Vec<Part>,
     /// The first part, which begins a line.
     first: usize,
-    lines: usize,
     /// What kernels have made of the content, for as long as it stays.
     kept: Mutex<Vec<(Layout, Arc<Buffer>)>>,
 }
@@ -57,7 +57,6 @@ impl Buffer {
         Ok(Arc::new(Buffer {
             first: first / size_of::<Part>(),
             memory,
-            lines,
             kept: Mutex::default(),
         }))
     }
@@ -80,7 +79,7 @@ impl Buffer {
     /// The whole buffer as elements.
     #[inline]
     pub(crate) fn as_slice<T: Pod>(&self) -> &[T] {
-        bytemuck::cast_slice(&self.memory[self.first..][..self.lines * PARTS])
+        bytemuck::cast_slice(&self.memory[self.parts()])
     }
 
     /// The whole buffer as elements that can be written.
@@ -88,11 +87,21 @@ impl Buffer {
     pub(crate) fn as_mut_slice<T: Pod>(&mut self) -> &mut [T] {
         let kept = self.kept.get_mut();
         kept.unwrap_or_else(PoisonError::into_inner).clear();
-        bytemuck::cast_slice_mut(&mut self.memory[self.first..][..self.lines * PARTS])
+        let parts = self.parts();
+        bytemuck::cast_slice_mut(&mut self.memory[parts])
+    }
+
+    /// The parts that whole lines are of.
+    fn parts(&self) -> Range<usize> {
+        self.first..self.first + self.lines() * PARTS
+    }
+
+    fn lines(&self) -> usize {
+        self.memory.len() / PARTS - 1
     }
 
     fn bytes(&self) -> usize {
-        self.lines * LINE
+        self.lines() * LINE
     }
 }
 
@@ -186,7 +195,7 @@ impl Pool {
             return Some(buffer);
         }
         self.bytes += buffer.bytes();
-        self.free.entry(buffer.lines).or_default().push(buffer);
+        self.free.entry(buffer.lines()).or_default().push(buffer);
         None
     }
 }

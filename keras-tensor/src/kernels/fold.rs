@@ -4,7 +4,8 @@ use std::array;
 
 use super::elementwise::Number;
 
-const LANES: usize = 32;
+/// Elements that are folded side by side.
+pub(super) const LANES: usize = 32;
 /// Elements that lanes gather before they are folded into one.
 const RUN: usize = 1024;
 
@@ -33,16 +34,22 @@ pub(super) fn fold<T: Number, const N: usize>(
                 *lane = combine(*lane, f(array::from_fn(|k| x[k][i])));
             }
         }
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            for i in 0..width {
-                lanes[i] = combine(lanes[i], lanes[i + width]);
-            }
-        }
-        total = combine(total, lanes[0]);
+        total = combine(total, halved(&mut lanes, &combine));
     }
     (0..rest).fold(total, |all, i| combine(all, f(parts.map(|p| p.1[i]))))
+}
+
+/// Folds lanes into one: the second half into the first, and so on.
+#[inline(always)]
+pub(super) fn halved<T: Copy>(lanes: &mut [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            lanes[i] = combine(lanes[i], lanes[i + width]);
+        }
+    }
+    lanes[0]
 }
 
 /// The sum of what `f` makes of the elements at the same place of slices of one length.

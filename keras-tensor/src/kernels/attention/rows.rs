@@ -5,7 +5,7 @@ use num_traits::Float;
 use crate::kernels::Real;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::Number;
-use crate::kernels::fold::sum_of;
+use crate::kernels::fold::{LANES, halved, sum_of};
 use crate::kernels::simd::{Loop, vectorized};
 use crate::kernels::vector::{Vector, VectorLoop, Width};
 
@@ -51,10 +51,7 @@ impl<T: Real> Running<T> {
     }
 }
 
-/// Elements that are folded side by side, whatever the width of vectors.
-const LANES: usize = 32;
-
-/// Folds elements into one, in an order that their number decides.
+/// Folds elements into one, in an order that their number decides, not the width of vectors.
 #[inline(always)]
 fn folded<T: Number, V: Vector<Element = T>>(
     width: Width<V>,
@@ -78,14 +75,7 @@ fn folded<T: Number, V: Vector<Element = T>>(
     for (lane, &v) in lanes.iter_mut().zip(chunks.remainder()) {
         *lane = one(*lane, v);
     }
-    let mut wide = LANES;
-    while wide > 1 {
-        wide /= 2;
-        for i in 0..wide {
-            lanes[i] = one(lanes[i], lanes[i + wide]);
-        }
-    }
-    lanes[0]
+    halved(&mut lanes, one)
 }
 
 /// Scores of a tile, some columns of all rows, and what has been seen of its rows.

@@ -16,7 +16,7 @@ use windows::Windows;
 use super::elementwise::Number;
 use super::gemm::{self, Epilogue, Left, Output, Product, Right, View};
 use super::shares::{for_shares, summed_apart, try_for_shares};
-use super::turn::turned;
+use super::turn::Turn;
 use super::{Real, with_float, with_space};
 use crate::op::{Conv, ConvFused, ConvPart};
 use crate::{DType, Result, Shape, Tensor};
@@ -207,11 +207,14 @@ impl Work {
                 let turned = summed_apart(turned, size, &|part, turned| {
                     self.turned_gradient(x, g, group, part, parts, turned);
                 });
-                for (p, row) in kernel.chunks_exact_mut(self.filters).enumerate() {
-                    let row = &mut row[group * of_group..][..of_group];
-                    let column = turned[p..].iter().step_by(depth);
-                    row.iter_mut().zip(column).for_each(|(to, &v)| *to = v);
-                }
+                T::with_vectors(Turn {
+                    from: turned,
+                    from_step: depth,
+                    to: &mut kernel[group * of_group..],
+                    to_step: self.filters,
+                    rows: depth,
+                    columns: of_group,
+                });
             }
             Ok(())
         })
@@ -287,14 +290,15 @@ impl Work {
         let of_tap = channels * self.filters;
         for_shares(to, of_tap, &|start, to| {
             let from = &kernel[kernel.len() - start - of_tap..][..of_tap];
-            if self.groups == 1 {
-                return turned(from, filters, channels, to);
-            }
-            for (f, row) in to.chunks_exact_mut(self.channels).enumerate() {
-                for (c, to) in row.iter_mut().enumerate() {
-                    let (group, c) = (c / channels, c % channels);
-                    *to = from[c * self.filters + group * filters + f];
-                }
+            for group in 0..self.groups {
+                T::with_vectors(Turn {
+                    from: &from[group * filters..],
+                    from_step: self.filters,
+                    to: &mut to[group * channels..],
+                    to_step: self.channels,
+                    rows: filters,
+                    columns: channels,
+                });
             }
         });
     }

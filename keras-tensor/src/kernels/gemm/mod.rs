@@ -111,7 +111,7 @@ pub(super) fn pack<T: Real>(x: &View<T>, depth: usize, columns: usize, to: &mut 
 
 impl<T: Real> Product<'_, T> {
     /// Computes it into `out`.
-    pub(super) fn compute(&self, out: Output<T>) {
+    pub(super) fn compute(&self, mut out: Output<T>) {
         let (m, n, depth) = (out.rows, out.columns, self.depth);
         if let Some(left) = self.left.view() {
             assert!(left.covers(m, depth));
@@ -121,7 +121,7 @@ impl<T: Real> Product<'_, T> {
             Right::Packed(right) => assert!(right.len() >= packed_size::<T>(depth, n)),
             Right::Made(_) => {}
         }
-        if m * n == 0 || self.transposed(&out) {
+        if m * n == 0 || self.transposed(&mut out) {
             return;
         }
         let work = Work::new(self, &out);
@@ -132,17 +132,15 @@ impl<T: Real> Product<'_, T> {
             return work.part(0..tiles, all_panels);
         }
         let by_rows = m >= MANY || (self.left.view().is_none() && tiles > 1);
-        let by_rows = match self.right {
-            // Each panel is laid out by one thread, which has a part of each row for itself if there are enough of them.
+        // Each panel is laid out, or made, by one thread: a view's with a part of each row, if there are enough of them.
+        let panels_at_once = match self.right {
             Right::View(_) if n > m && panels.count() >= PANELS * helping => {
-                let at_once = panels.count().div_ceil(2 * helping).min(8);
-                return shared(panels.count(), at_once, |part| work.part(0..tiles, part));
+                Some(panels.count().div_ceil(2 * helping).min(8))
             }
-            Right::View(_) | Right::Packed(_) => by_rows,
-            Right::Made(_) => false,
+            Right::View(_) | Right::Packed(_) if by_rows => None,
+            _ => Some(panels.count().div_ceil(16)),
         };
-        if !by_rows {
-            let at_once = panels.count().div_ceil(16).max(1);
+        if let Some(at_once) = panels_at_once {
             return shared(panels.count(), at_once, |part| work.part(0..tiles, part));
         }
         let at_once = (tiles / 16).clamp(1, 8);
@@ -171,7 +169,7 @@ impl<T: Real> Product<'_, T> {
     ///
     /// A wide right factor whose columns lie in memory need not be turned then; and the wide one of two factors of a long
     /// sum is laid out block by block, while the other one is read from where it lies.
-    fn transposed(&self, out: &Output<T>) -> bool {
+    fn transposed(&self, out: &mut Output<T>) -> bool {
         let (m, n, depth) = (out.rows, out.columns, self.depth);
         let (Some(left), Right::View(right)) = (self.left.view(), self.right) else {
             return false;
@@ -192,9 +190,6 @@ impl<T: Real> Product<'_, T> {
                 ..*self
             };
             product.compute(Output::new(room, m));
-            // SAFETY: the product has this output for itself.
-            #[allow(unsafe_code)]
-            let mut out = unsafe { out.tile(0..m, 0..n) };
             turned(room, m, n, out.rows_in_memory());
             Ok(())
         });

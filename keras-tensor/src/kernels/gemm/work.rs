@@ -13,7 +13,7 @@ const DEPTH: usize = 2048;
 /// Bytes of the right factor in a block.
 const BLOCK: usize = 512 << 10;
 /// Rows up to which laying out a right factor weighs, and its next block is asked for while one is computed.
-const AHEAD: usize = 256;
+const ASKED: usize = 256;
 /// Elements from which a right factor does not stay in a cache.
 const LARGE: usize = 1 << 18;
 /// Tiles of a left factor that are turned at once.
@@ -73,7 +73,7 @@ impl<'a, T: Real> Work<'a, T> {
     /// The right factor, if its blocks are asked for ahead.
     fn asked_ahead(&self) -> Option<View<'a, T>> {
         let [rows, depth, columns] = self.sizes();
-        let pays = rows <= AHEAD && depth * columns >= LARGE && !is_read(self.sizes());
+        let pays = rows <= ASKED && depth * columns >= LARGE && !is_read(self.sizes());
         self.right_in_rows().filter(|_| pays)
     }
 
