@@ -3,9 +3,9 @@
 use smallvec::SmallVec;
 
 use super::elementwise::{Number, repeated_strides};
-use super::shares::{SHARE, for_pairs, for_shares};
+use super::shares::{SHARE, for_shares};
 use super::strided::{padded, row_major, strided};
-use super::{Lanes, with_any, with_number};
+use super::{Lanes, with_any, with_fold};
 use crate::dtype::Element;
 use crate::op::{Arange, OneHot, Pad, ScatterAdd, Slice};
 use crate::{DType, Error, Result, Shape, Tensor};
@@ -71,29 +71,46 @@ pub(super) fn cast(x: &Tensor, to: DType) -> Result<Tensor> {
         return copy(x);
     }
     let shape = x.shape().clone();
-    with_any!(from, F => {
-        let x = x.raw::<F>();
-        if to == DType::Bool {
-            return Tensor::build(to, shape, |out: &mut [u8]| {
-                fill_from(out, x, |v| (v.to_f64() != 0.0) as u8);
-            });
-        }
-        with_any!(to, T => Tensor::build(to, shape, |out: &mut [T]| {
-            if from.is_float() || to.is_float() {
-                fill_from(out, x, |v| T::from_f64(v.to_f64()));
-            } else {
-                fill_from(out, x, |v| T::from_i64(v.to_i64()));
+    if to == DType::Bool {
+        return with_any!(from, F => Tensor::build(to, shape, |out: &mut [u8]| {
+            for (o, v) in out.iter_mut().zip(x.raw::<F>()) {
+                *o = (v.to_f64() != 0.0) as u8;
             }
-        }))
-    })
+        }));
+    }
+    with_any!(to, T => Tensor::build(to, shape, |out: &mut [T]| {
+        if from.is_float() || to.is_float() {
+            fill_through(out, &|start, room| with_any!(from, F => each(room, &x.raw::<F>()[start..], F::to_f64)), T::from_f64);
+        } else {
+            fill_through(out, &|start, room| with_any!(from, F => each(room, &x.raw::<F>()[start..], F::to_i64)), T::from_i64);
+        }
+    }))
 }
 
-fn fill_from<F: Element, T: Element>(out: &mut [T], x: &[F], f: impl Fn(F) -> T + Sync) {
-    for_pairs(out, x, |out, x| {
-        for (o, &v) in out.iter_mut().zip(x) {
-            *o = f(v);
+/// Elements that are converted at a time.
+const CONVERTED: usize = 512;
+
+/// Fills `out` with what `read(start, room)` gives, in a type that every other meets in: so no loop is compiled for each pair of
+/// types.
+fn fill_through<W: Element + Default, T: Element>(
+    out: &mut [T],
+    read: &(dyn Fn(usize, &mut [W]) + Sync),
+    write: fn(W) -> T,
+) {
+    for_shares(out, SHARE, &|start, out| {
+        let mut room = [W::default(); CONVERTED];
+        for (i, out) in out.chunks_mut(CONVERTED).enumerate() {
+            let room = &mut room[..out.len()];
+            read(start + i * CONVERTED, room);
+            each(out, room, write);
         }
     });
+}
+
+fn each<F: Copy, T>(out: &mut [T], x: &[F], f: impl Fn(F) -> T) {
+    for (o, &v) in out.iter_mut().zip(x) {
+        *o = f(v);
+    }
 }
 
 pub(super) fn transpose(x: &Tensor, order: &[usize], shape: Shape) -> Result<Tensor> {
@@ -213,7 +230,7 @@ pub(super) fn scatter_add(x: &Tensor, at: &Tensor, s: &ScatterAdd, shape: Shape)
     let lanes = Lanes::new(&shape, s.axis);
     let places: Vec<usize> = places("scatter_add", at, lanes.axis)?.collect();
     let n = lanes.inner;
-    with_number!(x.dtype(), T => {
+    with_fold!(x.dtype(), T => {
         let source = x.raw::<T>();
         Tensor::build(x.dtype(), shape, |out: &mut [T]| {
             if source.is_empty() {

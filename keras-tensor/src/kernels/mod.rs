@@ -19,7 +19,6 @@ pub(crate) mod peak;
 mod random;
 mod recurrent;
 mod reduce;
-mod repeat;
 mod shares;
 mod simd;
 mod softmax;
@@ -121,6 +120,27 @@ macro_rules! with_number {
     };
 }
 
+/// Names the type for the dtypes that folds and sorting are compiled for.
+macro_rules! with_fold {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            $crate::DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            $crate::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            other => unreachable!("{other} is computed in another dtype"),
+        }
+    };
+}
+
 /// Names the type for the dtypes that analysis is compiled for.
 macro_rules! with_float {
     ($dtype:expr, $T:ident => $body:expr) => {
@@ -140,6 +160,7 @@ macro_rules! with_float {
 
 pub(crate) use with_any;
 use with_float;
+use with_fold;
 use with_number;
 
 /// An op's inputs: lent, or given up so that their memory may be used again.
@@ -182,10 +203,6 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::Binary(_)
         | Op::Clip(_)
         | Op::ActivationGrad(_)
-        | Op::Reduce(_)
-        | Op::ArgReduce(_)
-        | Op::CumSum(_)
-        | Op::ArgSort(_)
         | Op::Dropout(_)
         | Op::Softmax(_)
         | Op::SoftmaxCrossEntropy
@@ -203,8 +220,14 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::RecurrentGrad(_)
         | Op::Attention(_)
         | Op::AttentionGrad(_)
-        | Op::Update(_)
-        | Op::ScatterAdd(_) => true,
+        | Op::Update(_) => true,
+        Op::Reduce(_) | Op::ArgReduce(_) | Op::CumSum(_) | Op::ArgSort(_) | Op::ScatterAdd(_) => {
+            return match inputs.first()?.dtype() {
+                DType::F16 | DType::BF16 => Some(DType::F32),
+                DType::F32 | DType::F64 | DType::I64 => None,
+                _ => Some(DType::I64),
+            };
+        }
         Op::Fill(_)
         | Op::Arange(_)
         | Op::Random(_)
@@ -273,10 +296,10 @@ enum Owned {
 fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Result<Owned> {
     match op {
         Op::Update(u) => Ok(Owned::Done(optimizer::update(u, inputs)?)),
-        Op::Binary(_) | Op::Unary(_) | Op::ActivationGrad(_) | Op::Clip(_) | Op::ScaleShift(_)
-            if inputs[0].is_unique()
-                && inputs[0].dtype() == specs[0].dtype
-                && *inputs[0].shape() == specs[0].shape =>
+        _ if (elementwise::fits_in_place(op) || matches!(op, Op::ScaleShift(_)))
+            && inputs[0].is_unique()
+            && inputs[0].dtype() == specs[0].dtype
+            && *inputs[0].shape() == specs[0].shape =>
         {
             let first = inputs.remove(0);
             let (dtype, shape) = (first.dtype(), first.shape().clone());

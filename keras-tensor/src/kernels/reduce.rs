@@ -8,7 +8,7 @@ use super::fold::{fold, sum_of};
 use super::shares::{SHARE, try_for_shares};
 use super::simd::{Loop, vectorized};
 use super::threads;
-use super::{Lanes, layout, with_number};
+use super::{Lanes, layout, with_fold};
 use crate::dtype::Element;
 use crate::op::{ArgReduce, CumSum, Fold, Reduce};
 use crate::{DType, Result, Shape, Tensor};
@@ -183,18 +183,11 @@ fn side_by_side(x: &Tensor, axes: &[usize]) -> Result<(Tensor, Lanes)> {
 pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
     let (x, lanes) = side_by_side(x, &r.axes)?;
     let dtype = x.dtype();
-    if dtype == DType::Bool {
-        let x = x.raw::<u8>();
-        let (start, f): (u8, fn(u8, u8) -> u8) = match r.fold {
-            Fold::All | Fold::Min => (1, |a, b| (a != 0 && b != 0) as u8),
-            Fold::Any | Fold::Max => (0, |a, b| (a != 0 || b != 0) as u8),
-            Fold::Sum | Fold::Mean | Fold::Prod => unreachable!("the door refuses sums of bools"),
-        };
-        return Tensor::try_build(dtype, shape, |out| fold_axis(x, out, &lanes, start, f));
-    }
-    with_number!(dtype, T => {
+    with_fold!(dtype, T => {
         let values = x.raw::<T>();
         let sums = |out: &mut [T]| sum_axis(values, out, &lanes);
+        let most = |out: &mut [T], start| fold_axis(values, out, &lanes, start, <T as Number>::max);
+        let least = |out: &mut [T], start| fold_axis(values, out, &lanes, start, <T as Number>::min);
         Tensor::try_build(dtype, shape, |out: &mut [T]| match r.fold {
             Fold::Sum => sums(out),
             Fold::Mean => {
@@ -205,17 +198,18 @@ pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
                 }
                 Ok(())
             }
-            Fold::Max => fold_axis(values, out, &lanes, T::LOWEST, <T as Number>::max),
-            Fold::Min => fold_axis(values, out, &lanes, T::HIGHEST, <T as Number>::min),
+            Fold::Max => most(out, T::LOWEST),
+            Fold::Any => most(out, T::ZERO),
+            Fold::Min => least(out, T::HIGHEST),
+            Fold::All => least(out, T::ONE),
             Fold::Prod => fold_axis(values, out, &lanes, T::ONE, <T as Number>::mul),
-            Fold::All | Fold::Any => unreachable!("the door lets them have bools only"),
         })
     })
 }
 
 pub(super) fn arg_reduce(a: &ArgReduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
     let lanes = Lanes::new(x.shape(), a.axis);
-    with_number!(x.dtype(), T => {
+    with_fold!(x.dtype(), T => {
         let x = x.raw::<T>();
         Tensor::build(DType::I64, shape, |out: &mut [i64]| {
             for (i, o) in out.iter_mut().enumerate() {
@@ -236,7 +230,7 @@ pub(super) fn arg_reduce(a: &ArgReduce, x: &Tensor, shape: Shape) -> Result<Tens
 
 pub(super) fn cumsum(c: &CumSum, x: &Tensor) -> Result<Tensor> {
     let lanes = Lanes::new(x.shape(), c.axis);
-    with_number!(x.dtype(), T => {
+    with_fold!(x.dtype(), T => {
         let source = x.raw::<T>();
         Tensor::build(x.dtype(), x.shape().clone(), |out: &mut [T]| {
             out.copy_from_slice(source);

@@ -111,18 +111,6 @@ fn first_error(work: impl FnOnce(&(dyn Fn(Result<()>) + Sync))) -> Result<()> {
     failed.into_inner().map_or(Ok(()), Err)
 }
 
-/// [`for_shares`] of [`SHARE`] elements, with the same part of an input beside each.
-pub(super) fn for_pairs<A: Sync, T: Send>(
-    out: &mut [T],
-    a: &[A],
-    work: impl Fn(&mut [T], &[A]) + Sync,
-) {
-    for_shares(out, SHARE, &|start, out| {
-        let a = &a[start..start + out.len()];
-        work(out, a)
-    });
-}
-
 /// Parts of a loop that take no memory from the system.
 const PARTS: usize = 16;
 

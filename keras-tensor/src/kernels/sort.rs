@@ -2,14 +2,14 @@
 
 use std::cmp::Ordering;
 
-use super::{Lanes, with_number};
+use super::{Lanes, with_fold};
 use crate::op::ArgSort;
 use crate::{DType, Result, Tensor};
 
 /// The places that would sort each lane; equal elements keep their order, NaN comes last.
 pub(super) fn argsort(a: &ArgSort, x: &Tensor) -> Result<Tensor> {
     let lanes = Lanes::new(x.shape(), a.axis);
-    with_number!(x.dtype(), T => {
+    with_fold!(x.dtype(), T => {
         let source = x.raw::<T>();
         Tensor::build(DType::I32, x.shape().clone(), |out: &mut [i32]| {
             let mut order: Vec<i32> = Vec::with_capacity(lanes.axis);

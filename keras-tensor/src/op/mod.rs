@@ -293,6 +293,13 @@ pub enum Binary {
     Xor,
 }
 
+impl Binary {
+    /// Whether the results are bools, whatever the operands are.
+    pub(crate) fn gives_bools(self) -> bool {
+        self as u8 >= Binary::Equal as u8
+    }
+}
+
 /// Attributes of [`Op::Clip`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Clip {

@@ -108,8 +108,8 @@ pub fn logical_not(x: impl Operand) -> Result<Tensor> {
     apply_one(Op::Unary(Unary::Not), &[&t])
 }
 
-fn binary(op: Binary, a: impl Operand, b: impl Operand) -> Result<Tensor> {
-    let (a, b) = meet(&a, &b)?;
+fn binary(op: Binary, a: &dyn Operand, b: &dyn Operand) -> Result<Tensor> {
+    let (a, b) = meet(a, b)?;
     apply_one(Op::Binary(op), &[&a, &b])
 }
 
@@ -120,7 +120,7 @@ macro_rules! binary_functions {
         /// # Errors
         /// Shapes that do not broadcast.
         pub fn $name(a: impl Operand, b: impl Operand) -> Result<Tensor> {
-            binary(Binary::$op, a, b)
+            binary(Binary::$op, &a, &b)
         }
     )*};
 }

@@ -142,7 +142,7 @@ pub(crate) fn filled(value: f64, shape: Shape, dtype: DType) -> Result<Tensor> {
 }
 
 /// The operand in `dtype`.
-fn in_dtype(x: &impl Operand, dtype: DType) -> Result<Cow<'_, Tensor>> {
+fn in_dtype(x: &dyn Operand, dtype: DType) -> Result<Cow<'_, Tensor>> {
     if let Some(literal) = x.literal() {
         return filled(literal.value(), Shape::scalar(), dtype).map(Cow::Owned);
     }
@@ -156,8 +156,8 @@ fn in_dtype(x: &impl Operand, dtype: DType) -> Result<Cow<'_, Tensor>> {
 
 /// Two operands in the dtype that they meet in.
 pub(crate) fn meet<'a>(
-    a: &'a impl Operand,
-    b: &'a impl Operand,
+    a: &'a dyn Operand,
+    b: &'a dyn Operand,
 ) -> Result<(Cow<'a, Tensor>, Cow<'a, Tensor>)> {
     match (a.literal(), b.literal()) {
         (None, None) => {
@@ -184,7 +184,7 @@ pub(crate) fn meet<'a>(
 }
 
 /// The operand as floats: integers become float32.
-pub(crate) fn floating(x: &impl Operand) -> Result<Cow<'_, Tensor>> {
+pub(crate) fn floating(x: &dyn Operand) -> Result<Cow<'_, Tensor>> {
     if let Some(literal) = x.literal() {
         return in_dtype(x, literal.default_dtype().with_float_literal());
     }

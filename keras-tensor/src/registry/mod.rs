@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -42,23 +43,30 @@ pub trait Family: 'static {
 /// # Errors
 /// A config that does not fit the class.
 pub fn from_config<C: DeserializeOwned>(class_name: &str, config: &Value) -> Result<C> {
-    let config = match config {
-        Value::Null => Value::Object(Map::new()),
-        other => other.clone(),
-    };
-    serde_json::from_value(config).map_err(|e| Error::Format {
+    C::deserialize(&*arguments(class_name, config)?).map_err(|e| unfit(class_name, &e))
+}
+
+/// The arguments that a config holds; they come as a map, since a class that could be read from any JSON would be compiled for
+/// lists, too.
+fn arguments<'a>(class_name: &str, config: &'a Value) -> Result<Cow<'a, Map<String, Value>>> {
+    match config {
+        Value::Null => Ok(Cow::Owned(Map::new())),
+        Value::Object(arguments) => Ok(Cow::Borrowed(arguments)),
+        other => Err(unfit(class_name, &format!("{other} is no object"))),
+    }
+}
+
+fn unfit(class_name: &str, problem: &dyn fmt::Display) -> Error {
+    Error::Format {
         what: format!("config of {class_name}"),
-        problem: e.to_string(),
-    })
+        problem: problem.to_string(),
+    }
 }
 
 /// The config of a value if it is a `C`; used by the tables.
 pub fn to_config<C: Serialize + 'static>(value: &dyn Any) -> Option<Result<Value>> {
     let config = serde_json::to_value(value.downcast_ref::<C>()?);
-    Some(config.map_err(|e| Error::Format {
-        what: format!("config of {}", std::any::type_name::<C>()),
-        problem: e.to_string(),
-    }))
+    Some(config.map_err(|e| unfit(std::any::type_name::<C>(), &e)))
 }
 
 /// A member of a family, given as a value or by name.
