@@ -5,7 +5,7 @@ use crate::random::Philox;
 use crate::{DType, Result, Tensor};
 
 use super::shares::{SHARE, for_shares};
-use super::simd::{Loop, vectorized};
+use super::simd::{Loop, vectorized, widest};
 use super::{layout, with_float};
 
 /// Draws as TensorFlow does: in float32 (float64 for a float64 result), then cast.
@@ -108,7 +108,7 @@ pub(super) fn dropout(rate: f64, x: &Tensor, seed: &Tensor) -> Result<Tensor> {
             for_shares(out, SHARE, &|start, out| {
                 out.copy_from_slice(&x_[start..start + out.len()]);
                 let stream = stream.clone();
-                vectorized(Uniform {
+                widest(Uniform {
                     stream,
                     start,
                     out,

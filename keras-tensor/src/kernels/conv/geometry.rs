@@ -71,6 +71,12 @@ impl Geometry {
         self.taps.iter().product()
     }
 
+    /// Whether no two windows have an element in common.
+    pub(super) fn is_apart(&self) -> bool {
+        let reach = |axis: usize| (self.taps[axis] - 1) * self.dilation[axis] + 1;
+        (0..3).all(|axis| reach(axis) <= self.strides[axis] || self.places[axis] == 1)
+    }
+
     /// Whether the columns of the matrix of windows are the input itself.
     pub(super) fn is_pointwise(&self) -> bool {
         self.window() == 1

@@ -1,5 +1,8 @@
 //! Pooling: windows folded in blocks of channels.
 
+use std::array::from_fn;
+use std::ops::Range;
+
 use super::super::elementwise::Number;
 use super::super::shares::for_shares;
 use super::super::simd::{Loop, vectorized};
@@ -184,55 +187,114 @@ fn share_of<T: Number>(count: usize) -> T {
     T::ONE.div(T::from_f64(count as f64))
 }
 
-/// Some rows of a result.
+/// What is done with each window.
+trait Visit {
+    /// Some channels of the window that makes place number `place` of a result.
+    fn visit<const LANES: usize>(&mut self, window: &Window, place: usize);
+}
+
+/// Visits the windows of some lines, which are counted through all samples.
+#[inline(always)]
+fn visit_windows(lines: &Lines, channels: usize, numbers: Range<usize>, visit: &mut impl Visit) {
+    for number in numbers {
+        let sample = number / lines.count() * lines.source().0;
+        let rows = lines.rows(number % lines.count());
+        for run in &lines.runs {
+            let taps = &lines.window(&rows, run, 1);
+            for p in 0..run.count {
+                let place = number * lines.width() + run.first + p * run.step;
+                let mut window = Window {
+                    taps,
+                    sample,
+                    first: p * run.advance,
+                    channels,
+                    channel: 0,
+                };
+                if channels < LANES {
+                    for c in 0..channels {
+                        window.channel = c;
+                        visit.visit::<1>(&window, place);
+                    }
+                    continue;
+                }
+                for c in (0..channels).step_by(LANES) {
+                    // The last block reaches back to be whole.
+                    window.channel = c.min(channels - LANES);
+                    visit.visit::<LANES>(&window, place);
+                }
+            }
+        }
+    }
+}
+
+/// Some lines of a result.
 struct Rows<'a, F: Fold> {
     lines: &'a Lines<'a>,
     channels: usize,
     fold: &'a F,
-    /// The number of the first row.
+    /// The number of the first line.
     first: usize,
     out: &'a mut [F::Output],
+}
+
+impl<F: Fold> Visit for Rows<'_, F> {
+    #[inline(always)]
+    fn visit<const LANES: usize>(&mut self, window: &Window, place: usize) {
+        let folded: [F::Output; LANES] = self.fold.fold(window);
+        let row = place - self.first * self.lines.width();
+        self.out[row * self.channels + window.channel..][..LANES].copy_from_slice(&folded);
+    }
 }
 
 impl<F: Fold> Loop for Rows<'_, F> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
         let (lines, channels) = (self.lines, self.channels);
-        for (i, out) in self
-            .out
-            .chunks_exact_mut(lines.width() * channels)
-            .enumerate()
-        {
-            let line = self.first + i;
-            let sample = line / lines.count() * lines.source().0;
-            let rows = lines.rows(line % lines.count());
-            for run in &lines.runs {
-                let taps = &lines.window(&rows, run, 1);
-                for p in 0..run.count {
-                    let out = &mut out[(run.first + p * run.step) * channels..][..channels];
-                    let mut window = Window {
-                        taps,
-                        sample,
-                        first: p * run.advance,
-                        channels,
-                        channel: 0,
-                    };
-                    if channels < LANES {
-                        for (c, out) in out.iter_mut().enumerate() {
-                            window.channel = c;
-                            [*out] = self.fold.fold(&window);
-                        }
-                        continue;
-                    }
-                    for c in (0..channels).step_by(LANES) {
-                        // The last block reaches back to be whole.
-                        window.channel = c.min(channels - LANES);
-                        let folded: [F::Output; LANES] = self.fold.fold(&window);
-                        out[window.channel..][..LANES].copy_from_slice(&folded);
-                    }
-                }
-            }
+        let count = self.out.len() / (lines.width() * channels);
+        visit_windows(lines, channels, self.first..self.first + count, &mut self);
+    }
+}
+
+/// Some samples of the gradient of what windows without a common element find largest.
+struct Apart<'a, T> {
+    lines: &'a Lines<'a>,
+    channels: usize,
+    x: &'a [T],
+    g: &'a [T],
+    /// The number of the first sample.
+    first: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Number + Send + Sync> Visit for Apart<'_, T> {
+    #[inline(always)]
+    fn visit<const LANES: usize>(&mut self, window: &Window, place: usize) {
+        let largest: [u32; LANES] = Place(self.x).fold(window);
+        let g: [T; LANES] = window.lanes(self.g, place);
+        let first = self.first * self.lines.source().0;
+        for (row, tap) in window.rows() {
+            let share = from_fn::<T, LANES, _>(|l| match largest[l] == tap as u32 {
+                true => g[l],
+                false => T::ZERO,
+            });
+            let to = (row - first) * self.channels + window.channel;
+            self.out[to..][..LANES].copy_from_slice(&share);
+        }
+    }
+}
+
+impl<T: Number + Send + Sync> Loop for Apart<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(mut self) {
+        let (lines, channels) = (self.lines, self.channels);
+        let size = lines.source().0 * channels;
+        for i in 0..self.out.len() / size {
+            // Windows may leave some elements out.
+            self.out[i * size..][..size].fill(T::ZERO);
+            let number = (self.first + i) * lines.count();
+            visit_windows(lines, channels, number..number + lines.count(), &mut self);
         }
     }
 }
@@ -263,11 +325,32 @@ impl Work {
     }
 
     fn spread<T: Number + Send + Sync>(&self, x: &[T], g: &[T], out: &mut [T]) -> Result<()> {
+        if self.geometry.is_apart() {
+            self.spread_apart(x, g, out);
+            return Ok(());
+        }
         with_space(g.len(), |places: &mut [u32]| {
             self.fold(&Lines::of_output(&self.geometry), &Place(x), places);
             self.fold(&Lines::of_input(&self.geometry), &Spread { places, g }, out);
             Ok(())
         })
+    }
+
+    fn spread_apart<T: Number + Send + Sync>(&self, x: &[T], g: &[T], out: &mut [T]) {
+        let (lines, channels) = (&Lines::of_output(&self.geometry), self.channels);
+        let size = lines.source().0 * channels;
+        let at_once = lines.at_once(out.len() / size, size / lines.count().max(1));
+        let share = at_once.div_ceil(lines.count().max(1)) * size;
+        for_shares(out, share, &|start, out| {
+            vectorized(Apart {
+                lines,
+                channels,
+                x,
+                g,
+                first: start / size,
+                out,
+            });
+        });
     }
 
     fn share<T: Number + Send + Sync>(&self, g: &[T], out: &mut [T]) {
