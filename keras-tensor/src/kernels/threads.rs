@@ -7,6 +7,7 @@
 //! There are as many threads as the machine has processors, or as the environment variable `KERAS_THREADS` says; [`limited`]
 //! says it for a piece of a program.
 
+use std::array::from_fn;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
@@ -80,11 +81,11 @@ pub(super) fn share(count: usize, work: &(dyn Fn(usize) + Sync)) {
         return (0..count).for_each(work);
     };
     while *workers < helpers {
-        let name = format!("keras-{workers}");
+        let (name, thread) = (format!("keras-{workers}"), *workers + 1);
         // Without another thread, the work is done by those that are there.
         if std::thread::Builder::new()
             .name(name)
-            .spawn(|| pool.wait_for_work())
+            .spawn(move || pool.wait_for_work(thread))
             .is_err()
         {
             break;
@@ -133,13 +134,25 @@ struct Pool {
     wake: (Mutex<()>, Condvar),
 }
 
+/// The most parts of a job that threads keep to.
+const PARTS: usize = 8;
+
 /// A piece of work to be shared; it lives as long as it is open or somebody is at work on it.
+///
+/// Each thread begins with the same part of every job, and then helps with the others: what it wrote in one job is still in its
+/// caches when it reads that in the next one.
 struct Job<'a> {
     work: &'a (dyn Fn(usize) + Sync),
     count: usize,
-    next: AtomicUsize,
+    parts: usize,
+    /// The next piece of each part.
+    next: [Counter; PARTS],
     has_failed: AtomicBool,
 }
+
+/// A number in a cache line of its own.
+#[repr(align(64))]
+struct Counter(AtomicUsize);
 
 const AT_WORK: usize = 1;
 const SEAT: usize = 1 << 8;
@@ -161,17 +174,31 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Job<'_> {
-    /// Does pieces until none is left; a panic of one is told, not spread.
-    fn work(&self) {
+impl<'a> Job<'a> {
+    fn new(work: &'a (dyn Fn(usize) + Sync), count: usize, threads: usize) -> Self {
+        let parts = threads.min(PARTS);
+        Job {
+            work,
+            count,
+            parts,
+            next: from_fn(|part| Counter(AtomicUsize::new(part * count / parts))),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Does pieces until none is left, first those of a thread's own part; a panic of one is told, not spread.
+    fn work(&self, thread: usize) {
         IS_INSIDE.set(true);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let i = self.next.fetch_add(1, Relaxed);
-                if i >= self.count {
-                    break;
+            for part in (0..self.parts).map(|i| (thread + i) % self.parts) {
+                let end = (part + 1) * self.count / self.parts;
+                loop {
+                    let i = self.next[part].0.fetch_add(1, Relaxed);
+                    if i >= end {
+                        break;
+                    }
+                    (self.work)(i);
                 }
-                (self.work)(i);
             }
         }));
         IS_INSIDE.set(false);
@@ -183,12 +210,7 @@ impl Job<'_> {
 
 impl Pool {
     fn run(&self, count: usize, helpers: usize, work: &(dyn Fn(usize) + Sync)) {
-        let job = Job {
-            work,
-            count,
-            next: AtomicUsize::new(0),
-            has_failed: AtomicBool::new(false),
-        };
+        let job = Job::new(work, count, helpers + 1);
         // SAFETY: the job is closed, and everybody has left it, before this function returns: helpers join by a change of
         // `state` that fails once it is closed, and nothing between here and `close` panics.
         #[allow(unsafe_code)]
@@ -201,7 +223,7 @@ impl Pool {
             let _guard = held(&self.wake.0);
             self.wake.1.notify_all();
         }
-        job.work();
+        job.work(0);
         self.close();
         if job.has_failed.load(Relaxed) {
             resume_unwind(Box::new("a piece of shared work panicked"));
@@ -232,7 +254,8 @@ impl Pool {
         *held(&self.job)
     }
 
-    fn wait_for_work(&self) {
+    /// The life of a helper, the first of which has number 1.
+    fn wait_for_work(&self, thread: usize) {
         let mut last = 0;
         loop {
             let (start, mut looks) = (Instant::now(), 0);
@@ -248,7 +271,7 @@ impl Pool {
                     self.sleep(last);
                 }
             };
-            job.work();
+            job.work(thread);
             self.state.fetch_sub(AT_WORK, AcqRel);
         }
     }
