@@ -1,11 +1,14 @@
 //! Memory of tensors: 64-byte aligned, recycled, so that a training step in steady state asks the system for nothing.
 //!
+//! [`in_few_buffers`] is for work whose tensors live shortly: it takes what was let go last, though it be larger.
+//!
 //! A buffer that nobody holds any more goes to the free list of the thread that let it go; lists that grow past
 //! [`LOCAL_LIMIT`] hand over to a list that all threads share (a prefetching thread makes what the training thread lets go).
 
 use bytemuck::{Pod, Zeroable};
 use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::iter::successors;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -152,9 +155,29 @@ fn size_class(lines: usize) -> usize {
     lines.div_ceil(step) * step
 }
 
+/// Runs work whose tensors are let go soon after one another, such as those of a network's layers: each takes the memory
+/// that was let go last, as that is still in caches, even if it is several times as large as it need be.
+pub fn in_few_buffers<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TAKES_LATEST.set(self.0);
+        }
+    }
+    let _restore = Restore(TAKES_LATEST.replace(true));
+    work()
+}
+
+/// Lines of a buffer from which it matters in which caches it is.
+const LARGE: usize = 1 << 10;
+/// How many times as large as it need be a buffer may be that was let go last.
+const MOST_TIMES: usize = 8;
+
 #[derive(Default)]
 struct Pool {
-    free: FxHashMap<usize, Vec<Arc<Buffer>>>,
+    /// By size; the latest of each is the last, with the number of buffers that had been let go by then.
+    free: FxHashMap<usize, Vec<(usize, Arc<Buffer>)>>,
+    given: usize,
     bytes: usize,
 }
 
@@ -162,12 +185,17 @@ static SHARED: Mutex<Option<Pool>> = Mutex::new(None);
 
 thread_local! {
     static LOCAL: RefCell<Pool> = RefCell::default();
+    static TAKES_LATEST: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Pool {
     fn take(lines: usize) -> Option<Arc<Buffer>> {
+        let takes_latest = lines >= LARGE && TAKES_LATEST.get();
         LOCAL
-            .try_with(|pool| pool.borrow_mut().pop(lines))
+            .try_with(|pool| match (&mut *pool.borrow_mut(), takes_latest) {
+                (pool, true) => pool.latest(lines).and_then(|class| pool.pop(class)),
+                (pool, false) => pool.pop(lines),
+            })
             .ok()
             .flatten()
             .or_else(|| SHARED.try_lock().ok()?.as_mut()?.pop(lines))
@@ -185,9 +213,19 @@ impl Pool {
     }
 
     fn pop(&mut self, lines: usize) -> Option<Arc<Buffer>> {
-        let buffer = self.free.get_mut(&lines)?.pop()?;
+        let (_, buffer) = self.free.get_mut(&lines)?.pop()?;
         self.bytes -= buffer.bytes();
         Some(buffer)
+    }
+
+    /// The size of the buffer that was let go last of those that are as large as that, and not much larger.
+    fn latest(&self, lines: usize) -> Option<usize> {
+        let sizes = successors(Some(lines), |size| Some(size_class(size + 1)));
+        let given = |size: &usize| self.free.get(size)?.last().map(|(number, _)| *number);
+        sizes
+            .take_while(|&size| size <= MOST_TIMES * lines)
+            .max_by_key(given)
+            .filter(|size| given(size).is_some())
     }
 
     fn push(&mut self, buffer: Arc<Buffer>, limit: usize) -> Option<Arc<Buffer>> {
@@ -195,7 +233,9 @@ impl Pool {
             return Some(buffer);
         }
         self.bytes += buffer.bytes();
-        self.free.entry(buffer.lines()).or_default().push(buffer);
+        self.given += 1;
+        let of_size = self.free.entry(buffer.lines()).or_default();
+        of_size.push((self.given, buffer));
         None
     }
 }
@@ -212,6 +252,21 @@ mod tests {
         drop(held);
         let again = Held::new(Buffer::take(1001).unwrap());
         assert_eq!(again.get().as_slice::<u8>().as_ptr(), address);
+    }
+
+    #[test]
+    fn work_in_few_buffers_takes_the_latest_that_is_large_enough() {
+        let hold = |bytes: usize| Held::new(Buffer::take(bytes).unwrap());
+        let address = |held: &Held| held.get().as_slice::<u8>().as_ptr().addr();
+        let (small, large, huge) = (hold(1 << 17), hold(1 << 19), hold(1 << 22));
+        let [of_small, of_large] = [&small, &large].map(address);
+        (drop(small), drop(large), drop(huge));
+        in_few_buffers(|| {
+            let taken = hold(1 << 17);
+            assert_eq!(address(&taken), of_large);
+            assert_eq!(address(&hold(1 << 17)), of_small);
+        });
+        assert_eq!(address(&hold(1 << 17)), of_small);
     }
 
     #[test]

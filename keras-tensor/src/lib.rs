@@ -24,6 +24,7 @@ mod shape;
 mod tensor;
 mod variable;
 
+pub use buffer::in_few_buffers;
 pub use door::{apply, apply_one, apply_owned};
 pub use dtype::DType;
 pub(crate) use dtype::Element;

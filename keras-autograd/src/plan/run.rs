@@ -1,6 +1,8 @@
 //! Carrying a plan out.
 
-use keras_tensor::{Outputs, Result, SmallVec, Tensor, Variable, apply, apply_owned};
+use keras_tensor::{
+    Outputs, Result, SmallVec, Tensor, Variable, apply, apply_owned, in_few_buffers,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -50,16 +52,19 @@ impl Plan {
                 Place::Last(i) => slots[i].take().expect(MADE),
             })
         };
-        for step in &program.steps {
-            let given = step.inputs.iter().map(|&place| take(&mut slots, place));
-            let given = given.collect::<Result<_>>()?;
-            let outputs = apply_owned(step.op.clone(), given)?;
-            for (&slot, output) in step.outputs.iter().zip(outputs) {
-                if let Some(slot) = slot {
-                    slots[slot] = Some(output);
+        in_few_buffers(|| -> Result<()> {
+            for step in &program.steps {
+                let given = step.inputs.iter().map(|&place| take(&mut slots, place));
+                let given = given.collect::<Result<_>>()?;
+                let outputs = apply_owned(step.op.clone(), given)?;
+                for (&slot, output) in step.outputs.iter().zip(outputs) {
+                    if let Some(slot) = slot {
+                        slots[slot] = Some(output);
+                    }
                 }
             }
-        }
+            Ok(())
+        })?;
         let outputs = program.outputs.iter();
         outputs.map(|&place| take(&mut slots, place)).collect()
     }
