@@ -84,7 +84,7 @@ pub(super) fn kept<T: Real>(
     view: &View<T>,
     [rows, depth, columns]: [usize; 3],
 ) -> Option<Arc<Buffer>> {
-    if rows <= UNKEPT && is_read([rows, depth, columns]) {
+    if rows <= UNKEPT && is_read([rows, depth, columns]) && !weight.is_kept() {
         return None;
     }
     let size = packed_size::<T>(depth, columns);
