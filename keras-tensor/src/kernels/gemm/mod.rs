@@ -9,6 +9,7 @@ mod work;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::shares::summed_apart;
 use super::turn::turned;
 use super::{Real, threads, with_space};
 use crate::Tensor;
@@ -34,6 +35,10 @@ const UNKEPT: usize = 32;
 const DEEP: usize = 4;
 /// Panels that are worth what it takes to read a left factor.
 const PANELS: usize = 4;
+/// Elements of a product, and the length of its shared axis, for parts of that to be summed apart; and how many parts.
+const SMALL: usize = 1 << 16;
+const LONG: usize = 1 << 11;
+const PARTS: usize = 8;
 /// Elements of a right factor up to which threads share one that is laid out whole.
 const WHOLE: usize = 1 << 23;
 
@@ -121,7 +126,7 @@ impl<T: Real> Product<'_, T> {
             Right::Packed(right) => assert!(right.len() >= packed_size::<T>(depth, n)),
             Right::Made(_) => {}
         }
-        if m * n == 0 || self.transposed(&mut out) {
+        if m * n == 0 || self.in_parts(&mut out) || self.transposed(&mut out) {
             return;
         }
         let work = Work::new(self, &out);
@@ -163,6 +168,41 @@ impl<T: Real> Product<'_, T> {
             }
         }
         by_rows(work);
+    }
+
+    /// Sums parts of a long shared axis apart, and adds them in their order, if the result is small: threads then read whole
+    /// rows of both factors, those that they wrote themselves. Tells whether it did.
+    fn in_parts(&self, out: &mut Output<T>) -> bool {
+        let (m, n, depth) = (out.rows, out.columns, self.depth);
+        let (Some(left), Right::View(right)) = (self.left.view(), self.right) else {
+            return false;
+        };
+        let is_sum_of_rows = (left.row, right.column) == (1, 1);
+        let pays = m * n <= SMALL && m.min(n) > FEW && depth >= LONG;
+        if !is_sum_of_rows || !pays || self.add || self.finish.is_some() || out.row != n {
+            return false;
+        }
+        let done = with_space(PARTS * m * n, |room| {
+            let sum = summed_apart(room, m * n, &|part, sums| {
+                let rows = part * depth / PARTS..(part + 1) * depth / PARTS;
+                let product = Product {
+                    depth: rows.len(),
+                    left: &View {
+                        data: &left.data[rows.start * left.column..],
+                        ..left
+                    },
+                    right: Right::View(View {
+                        data: &right.data[rows.start * right.row..],
+                        ..right
+                    }),
+                    ..*self
+                };
+                product.compute(Output::new(sums, n));
+            });
+            out.rows_in_memory().copy_from_slice(sum);
+            Ok(())
+        });
+        done.is_ok()
     }
 
     /// Computes the transposed product and turns it, if that is less to lay out. Tells whether it did.
