@@ -14,7 +14,7 @@ use crate::op::{Outputs, Update};
 use crate::{DType, Result, Shape, Tensor};
 
 /// Weights that a thread takes at a time: each moves many bytes, and roots and quotients take long.
-const SHARE: usize = 1 << 13;
+const SHARE: usize = 1 << 12;
 
 /// A tensor taken apart so that it can be written, and put together again.
 struct Writable {
