@@ -322,6 +322,17 @@ fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Resul
                 None => unreachable!("the tensor was found unique"),
             }
         }
+        Op::ConvFused(f) if conv::fits_over_residual(f, &inputs, &specs[0].shape) => {
+            let residual = inputs.pop().expect("the residual is the last input");
+            let (dtype, shape) = (residual.dtype(), residual.shape().clone());
+            let mut buffer = residual.into_unique_buffer().expect("it is unique");
+            let memory = Arc::get_mut(&mut buffer).expect("nobody else holds it");
+            let others: SmallVec<[&Tensor; 4]> = inputs.iter().collect();
+            conv::conv_fused_over(f, &others, &shape, memory)?;
+            Ok(Owned::Done(smallvec![Tensor::from_buffer(
+                dtype, shape, buffer
+            )]))
+        }
         _ => Ok(Owned::Refused(inputs)),
     }
 }

@@ -17,8 +17,9 @@ use super::elementwise::Number;
 use super::gemm::{self, Epilogue, Left, Output, Product, Right, View};
 use super::shares::{for_shares, summed_apart, try_for_shares};
 use super::turn::Turn;
-use super::{Real, with_float, with_space};
-use crate::op::{Conv, ConvFused, ConvPart};
+use super::{Real, elements, with_float, with_space};
+use crate::buffer::Buffer;
+use crate::op::{Conv, ConvFused, ConvPart, Fused};
 use crate::{DType, Result, Shape, Tensor};
 
 /// Elements of the gradient of the matrix of windows that are computed at a time.
@@ -388,20 +389,65 @@ pub(super) fn conv(conv: &Conv, a: &Tensor, b: &Tensor, shape: Shape) -> Result<
 
 /// A convolution, and what follows it.
 pub(super) fn conv_fused(fused: &ConvFused, inputs: &[&Tensor], shape: Shape) -> Result<Tensor> {
-    let given = fused.named(inputs.iter().copied());
-    let work = Work::new(&fused.conv, given.x.shape(), given.kernel.shape(), &shape);
-    let dtype = given.x.dtype();
-    with_float!(dtype, T => {
-        let epilogue = Epilogue {
-            scale: given.scale.map(|t| t.raw::<T>()),
-            bias: given.bias.map(|t| t.raw::<T>()),
-            residual: given.residual.map(|t| t.raw::<T>()),
-            activation: fused.activation,
-        };
-        Tensor::try_build(dtype, shape, |out: &mut [T]| {
-            compute(&work, ConvPart::Output, given.x, given.kernel, &epilogue, out)
-        })
+    let dtype = inputs[0].dtype();
+    with_float!(dtype, T => Tensor::try_build(dtype, shape.clone(), |out: &mut [T]| {
+        fused_into(fused, inputs, &shape, false, out)
+    }))
+}
+
+/// Whether the result can be written over the residual: each element of that is read where its own is written.
+pub(super) fn fits_over_residual(fused: &ConvFused, inputs: &[Tensor], shape: &Shape) -> bool {
+    let given = fused.named(inputs);
+    let work = Work::new(&fused.conv, given.x.shape(), given.kernel.shape(), shape);
+    let is_curved = matches!(fused.activation, Fused::Sigmoid | Fused::Tanh);
+    let is_whole = |residual: &Tensor| residual.is_unique() && residual.shape() == shape;
+    given.residual.is_some_and(is_whole)
+        && work.is_plain()
+        && work.depth() > 0
+        && !is_curved
+        && with_float!(given.x.dtype(), T => gemm::keeps_output::<T>(work.depth()))
+}
+
+/// [`conv_fused`] over the memory of the residual, which is not among the inputs.
+pub(super) fn conv_fused_over(
+    fused: &ConvFused,
+    inputs: &[&Tensor],
+    shape: &Shape,
+    memory: &mut Buffer,
+) -> Result<()> {
+    let fused = &ConvFused {
+        has_residual: false,
+        ..fused.clone()
+    };
+    with_float!(inputs[0].dtype(), T => {
+        fused_into(fused, inputs, shape, true, elements::<T>(memory, shape.size()))
     })
+}
+
+fn fused_into<T: Real>(
+    fused: &ConvFused,
+    inputs: &[&Tensor],
+    shape: &Shape,
+    over: bool,
+    out: &mut [T],
+) -> Result<()> {
+    let given = fused.named(inputs.iter().copied());
+    let work = Work::new(&fused.conv, given.x.shape(), given.kernel.shape(), shape);
+    let epilogue = Epilogue {
+        scale: given.scale.map(|t| t.raw::<T>()),
+        bias: given.bias.map(|t| t.raw::<T>()),
+        residual: given.residual.map(|t| t.raw::<T>()),
+        over,
+        activation: fused.activation,
+    };
+    compute(
+        &work,
+        ConvPart::Output,
+        given.x,
+        given.kernel,
+        &epilogue,
+        out,
+    )
 }
 
 /// One part of a convolution from the two others; the epilogue is that of the output.
@@ -436,5 +482,44 @@ fn compute<T: Real>(
         ConvPart::Output => work.output(a, b, Some(second), epilogue, out),
         ConvPart::Input => work.input(a, b, out),
         ConvPart::Kernel => work.kernel_gradient(a, b, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Op;
+    use crate::{apply_one, apply_owned, smallvec};
+
+    #[test]
+    fn a_residual_that_nobody_holds_is_written_over() {
+        let numbers = |count: usize| (0..count).map(|i| (i * 7919 % 101) as f32 / 50.0 - 1.0);
+        let tensor = |shape: &[usize]| {
+            let values: Vec<f32> = numbers(shape.iter().product()).collect();
+            Tensor::new(&values, shape).unwrap()
+        };
+        for channels in [1, 24, 512, 513] {
+            let (x, kernel) = (tensor(&[2, 7, 5, channels]), tensor(&[1, 1, channels, 40]));
+            let (bias, residual) = (tensor(&[40]), tensor(&[2, 7, 5, 40]));
+            let op = Op::ConvFused(ConvFused {
+                conv: Conv {
+                    part: ConvPart::Output,
+                    strides: [1, 1][..].into(),
+                    padding: [(0, 0); 2][..].into(),
+                    dilation: [1, 1][..].into(),
+                    groups: 1,
+                    sizes: [][..].into(),
+                },
+                has_scale: false,
+                has_bias: true,
+                has_residual: true,
+                activation: Fused::Relu,
+            });
+            let wanted = apply_one(op.clone(), &[&x, &kernel, &bias, &residual]).unwrap();
+            let memory = residual.raw::<f32>().as_ptr();
+            let found = apply_owned(op, smallvec![x, kernel, bias, residual]).unwrap();
+            assert_eq!(found[0].raw::<f32>(), wanted.raw::<f32>());
+            assert_eq!(found[0].raw::<f32>().as_ptr() == memory, channels <= 512);
+        }
     }
 }

@@ -18,6 +18,8 @@ pub(in crate::kernels) struct Epilogue<'a, T> {
     pub(in crate::kernels) bias: Option<&'a [T]>,
     /// A summand for each element of the output.
     pub(in crate::kernels) residual: Option<&'a [T]>,
+    /// Whether what stands in the output is such a summand; only where [`super::keeps_output`] until it is added.
+    pub(in crate::kernels) over: bool,
     /// What is applied at the end.
     pub(in crate::kernels) activation: Fused,
 }
@@ -28,6 +30,7 @@ impl<T> Epilogue<'_, T> {
         scale: None,
         bias: None,
         residual: None,
+        over: false,
         activation: Fused::Linear,
     };
 
@@ -37,6 +40,7 @@ impl<T> Epilogue<'_, T> {
             scale: self.scale.map(|s| &s[channel..]),
             bias: self.bias.map(|b| &b[channel..]),
             residual: self.residual.map(|r| &r[channel..]),
+            over: self.over,
             activation: self.activation,
         }
     }
@@ -50,6 +54,7 @@ impl<T> Epilogue<'_, T> {
             scale: self.scale.map(bytemuck::cast_slice),
             bias: self.bias.map(bytemuck::cast_slice),
             residual: self.residual.map(bytemuck::cast_slice),
+            over: self.over,
             activation: self.activation,
         }
     }
@@ -57,7 +62,7 @@ impl<T> Epilogue<'_, T> {
     /// Whether sums stay as they are.
     pub(in crate::kernels) fn is_nothing(&self) -> bool {
         let parts = [self.scale, self.bias, self.residual];
-        parts.iter().all(Option::is_none) && self.activation == Fused::Linear
+        parts.iter().all(Option::is_none) && !self.over && self.activation == Fused::Linear
     }
 }
 
@@ -86,9 +91,14 @@ impl<T: Real> Epilogue<'_, T> {
         }
     }
 
-    /// All of it but [`Epilogue::curve`] for the innermost loop, for some rows and columns, where the output has rows of `step`
-    /// elements.
-    pub(super) fn after(&self, rows: Range<usize>, columns: Range<usize>, step: usize) -> After<T> {
+    /// All of it but [`Epilogue::curve`] for the innermost loop, for some rows and columns of the output, which are `tile`.
+    pub(super) fn after(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        tile: &Output<T>,
+    ) -> After<T> {
+        let step = tile.step();
         let pointer = |values: Option<&[T]>, first: usize, end: usize| match values {
             Some(values) => values[first..end].as_ptr(),
             None => std::ptr::null(),
@@ -101,9 +111,20 @@ impl<T: Real> Epilogue<'_, T> {
         After {
             scale: pointer(self.scale, columns.start, columns.end),
             bias: pointer(self.bias, columns.start, columns.end),
-            residual: pointer(self.residual, first, last),
+            residual: match self.over {
+                true => tile.first,
+                false => pointer(self.residual, first, last),
+            },
             bounds: self.bounds(),
         }
+    }
+
+    /// Finishes a sum of a channel, where `there` stands in the output.
+    pub(super) fn one(&self, sum: T, there: T, channel: usize) -> T {
+        let residual = Some(&[there][..]);
+        let epilogue = Epilogue { residual, ..*self };
+        let [y] = epilogue.of_vector(Width::<[T; 1]>::of_arrays(), [sum], 0, channel);
+        y
     }
 
     /// Finishes sums that stand in the output, the first one at `[row, column]` of the whole.
@@ -192,6 +213,7 @@ mod tests {
             scale: Some(&scale),
             bias: Some(&bias),
             residual: Some(&residual),
+            over: false,
             activation: Fused::Relu,
         };
         // Channels 1 and 2 of the last of three places.

@@ -20,6 +20,7 @@ use pack::Panels;
 pub(super) use pack::{Left, Made, copy_run, fill_up};
 pub(super) use view::{Output, View};
 use work::Work;
+pub(super) use work::keeps_output;
 
 /// Multiplications from which a product is shared among threads.
 const SHARE: usize = 1 << 18;

@@ -19,6 +19,11 @@ const LARGE: usize = 1 << 18;
 /// Tiles of a left factor that are turned at once.
 const TILES: usize = 4;
 
+/// Whether an output keeps what stands in it until the sums of a shared axis of this length are whole.
+pub(in crate::kernels) fn keeps_output<T>(depth: usize) -> bool {
+    depth * size_of::<T>() <= DEPTH
+}
+
 /// A product cut into tiles of rows and panels of columns.
 #[derive(Clone, Copy)]
 pub(super) struct Work<'a, T> {
@@ -140,31 +145,40 @@ impl<'a, T: Real> Work<'a, T> {
         let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
         for r in rows.clone() {
             let row = out.part(r - rows.start, 0, columns.len());
-            if !product.add {
-                row.fill(T::default());
-            }
-            for p in 0..product.depth {
-                let mut left = [T::default()];
-                product.left.pack(r..r + 1, p..p + 1, 1, &mut left);
-                for (to, c) in row.iter_mut().zip(columns.clone()) {
-                    let right = match product.right {
-                        Right::View(right) => right.data[p * right.row + c * right.column],
-                        Right::Packed(right) => {
-                            right[packed_at::<T>([product.depth, self.out.columns], [p, c])]
-                        }
-                        Right::Made(right) => {
-                            let mut one = [T::default()];
-                            right.pack(c..c + 1, 1, p..p + 1, &mut one);
-                            one[0]
-                        }
-                    };
-                    *to = *to + left[0] * right;
-                }
+            for (to, c) in row.iter_mut().zip(columns.clone()) {
+                let sum = self.one(r, c);
+                *to = match product.finish {
+                    Some(finish) if finish.over => finish.one(sum, *to, c),
+                    _ if product.add => *to + sum,
+                    _ => sum,
+                };
             }
         }
-        if let Some(finish) = product.finish {
+        if let Some(finish) = product.finish.filter(|f| !f.over) {
             finish.part(&mut out, rows.start, columns.start);
         }
+    }
+
+    /// The sum of one row and column.
+    fn one(&self, row: usize, column: usize) -> T {
+        let product = self.product;
+        let (mut left, mut made) = ([T::default()], [T::default()]);
+        let mut sum = T::default();
+        for p in 0..product.depth {
+            product.left.pack(row..row + 1, p..p + 1, 1, &mut left);
+            let right = match product.right {
+                Right::View(right) => right.at(p, column),
+                Right::Packed(right) => {
+                    right[packed_at::<T>([product.depth, self.out.columns], [p, column])]
+                }
+                Right::Made(right) => {
+                    right.pack(column..column + 1, 1, p..p + 1, &mut made);
+                    made[0]
+                }
+            };
+            sum = sum + left[0] * right;
+        }
+        sum
     }
 
     /// Adds the products of one block of the shared axis.
@@ -209,7 +223,7 @@ impl<'a, T: Real> Work<'a, T> {
                         right.data.as_ptr().wrapping_add(first)
                     }),
                     ahead_row: next.map_or(0, |(.., right)| right.row),
-                    after: plain.map(|f| f.after(rows.clone(), columns.clone(), out.row)),
+                    after: plain.map(|f| f.after(rows.clone(), columns.clone(), &out)),
                 };
                 // SAFETY: these kernels are those of the machine's vectors. Factors cover the product (asserted by
                 // `compute`), or were laid out with room for all that a tile reads; `c` is a tile of the output, and what
