@@ -260,7 +260,7 @@ mod tests {
         let address = |held: &Held| held.get().as_slice::<u8>().as_ptr().addr();
         let (small, large, huge) = (hold(1 << 17), hold(1 << 19), hold(1 << 22));
         let [of_small, of_large] = [&small, &large].map(address);
-        (drop(small), drop(large), drop(huge));
+        drop([small, large, huge]);
         in_few_buffers(|| {
             let taken = hold(1 << 17);
             assert_eq!(address(&taken), of_large);

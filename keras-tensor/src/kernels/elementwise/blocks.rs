@@ -11,12 +11,15 @@ use crate::{DType, Result, Shape, Tensor};
 /// Elements of a block: what a loop reads and writes of one stays in the first cache.
 pub(super) const BLOCK: usize = 1024;
 
+/// What is done with blocks of two operands and of the result.
+type Meeting<'a, T, U> = dyn Fn(&[T], &[T], &mut [U]) + Sync + 'a;
+
 /// A new tensor, of which `work(a, b, out)` fills a block from those of its operands.
 pub(super) fn meet<T: Element, U: Element>(
     [a, b]: [&Tensor; 2],
     dtype: DType,
     shape: Shape,
-    work: &(dyn Fn(&[T], &[T], &mut [U]) + Sync),
+    work: &Meeting<T, U>,
 ) -> Result<Tensor> {
     let (a, b) = (repeatable(a, &shape)?, repeatable(b, &shape)?);
     let (a, b) = (Repeated::of(&a, &shape), Repeated::of(&b, &shape));
