@@ -103,6 +103,11 @@ impl Buffer {
         self.memory.len() / PARTS - 1
     }
 
+    /// Whether it is large, and twice as large as so many bytes want it.
+    pub(crate) fn wastes(&self, bytes: usize) -> bool {
+        self.lines() >= LARGE && self.bytes() >= 2 * bytes
+    }
+
     fn bytes(&self) -> usize {
         self.lines() * LINE
     }
@@ -156,7 +161,8 @@ fn size_class(lines: usize) -> usize {
 }
 
 /// Runs work whose tensors are let go soon after one another, such as those of a network's layers: each takes the memory
-/// that was let go last, as that is still in caches, even if it is several times as large as it need be.
+/// that was let go last, as that is still in caches, even if it is several times as large as it need be. What lives longer is
+/// to be [`fitted`](crate::Tensor::fitted).
 pub fn in_few_buffers<R>(work: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -243,6 +249,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Tensor;
 
     #[test]
     fn a_dropped_buffer_comes_back() {
@@ -267,6 +274,25 @@ mod tests {
             assert_eq!(address(&hold(1 << 17)), of_small);
         });
         assert_eq!(address(&hold(1 << 17)), of_small);
+    }
+
+    #[test]
+    fn what_stays_of_such_work_has_memory_of_its_size() {
+        let large = Held::new(Buffer::take(1 << 21).unwrap());
+        let address = large.get().as_slice::<u8>().as_ptr().addr();
+        drop(large);
+        let values: Vec<u8> = (0..1 << 18).map(|i| i as u8).collect();
+        let tensor = in_few_buffers(|| Tensor::new(&values, [1 << 18]).unwrap());
+        assert_eq!(tensor.raw::<u8>().as_ptr().addr(), address);
+        let fitted = tensor.fitted().unwrap();
+        let fitted_address = fitted.raw::<u8>().as_ptr().addr();
+        assert_ne!(fitted_address, address);
+        assert_eq!(fitted.raw::<u8>(), values);
+        // What fits stays where it is.
+        assert_eq!(
+            fitted.fitted().unwrap().raw::<u8>().as_ptr().addr(),
+            fitted_address
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::buffer::{Buffer, Held, Layout};
 use crate::dtype::{Element, Scalar};
-use crate::kernels::with_any;
+use crate::kernels::{self, with_any};
 use crate::{DType, Error, Id, Result, Shape, observe};
 
 /// Values of a dtype in a shape, both decided at run time.
@@ -127,6 +127,26 @@ impl Tensor {
         let memory = Arc::get_mut(&mut buffer).expect("a taken buffer has one holder");
         fill(&mut memory.as_mut_slice::<T>()[..size])?;
         Ok(Self::from_buffer(dtype, shape, buffer))
+    }
+
+    /// The same tensor in memory of about its own size: a copy, if it is the only one in memory that is much larger. For what
+    /// stays of work that was done [`in_few_buffers`](crate::in_few_buffers).
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn fitted(self) -> Result<Self> {
+        match &self.storage {
+            Storage::Cpu { memory, .. }
+                if memory.is_unique() && memory.get().wastes(self.size() * self.dtype.size()) =>
+            {
+                let mask = self.mask.clone();
+                Ok(Tensor {
+                    mask,
+                    ..kernels::copy(&self)?
+                })
+            }
+            _ => Ok(self),
+        }
     }
 
     /// Memory for a tensor, and how many elements it holds; apart from [`Tensor::build`] so that it is compiled once.

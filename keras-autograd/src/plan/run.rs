@@ -66,6 +66,8 @@ impl Plan {
             Ok(())
         })?;
         let outputs = program.outputs.iter();
-        outputs.map(|&place| take(&mut slots, place)).collect()
+        outputs
+            .map(|&place| take(&mut slots, place)?.fitted())
+            .collect()
     }
 }

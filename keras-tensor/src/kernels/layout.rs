@@ -58,7 +58,7 @@ pub(super) fn arange(a: &Arange, shape: Shape) -> Result<Tensor> {
 }
 
 /// A copy that nobody else holds.
-pub(super) fn copy(x: &Tensor) -> Result<Tensor> {
+pub(crate) fn copy(x: &Tensor) -> Result<Tensor> {
     with_width!(x.dtype(), T => {
         Tensor::build(x.dtype(), x.shape().clone(), |out: &mut [T]| out.copy_from_slice(x.raw()))
     })

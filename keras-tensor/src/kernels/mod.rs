@@ -158,6 +158,7 @@ macro_rules! with_float {
     };
 }
 
+pub(crate) use layout::copy;
 pub(crate) use with_any;
 use with_float;
 use with_fold;
