@@ -91,56 +91,6 @@ macro_rules! with_any {
     };
 }
 
-/// Names the type for the dtypes that arithmetic is compiled for; [`run`] converts the others to one of these.
-macro_rules! with_number {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            $crate::DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::DType::F64 => {
-                type $T = f64;
-                $body
-            }
-            $crate::DType::I32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::DType::I64 => {
-                type $T = i64;
-                $body
-            }
-            $crate::DType::U8 | $crate::DType::Bool => {
-                type $T = u8;
-                $body
-            }
-            other => unreachable!("{other} is computed in another dtype"),
-        }
-    };
-}
-
-/// Names the type for the dtypes that folds and sorting are compiled for.
-macro_rules! with_fold {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            $crate::DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::DType::F64 => {
-                type $T = f64;
-                $body
-            }
-            $crate::DType::I64 => {
-                type $T = i64;
-                $body
-            }
-            other => unreachable!("{other} is computed in another dtype"),
-        }
-    };
-}
-
 /// Names the type for the dtypes that analysis is compiled for.
 macro_rules! with_float {
     ($dtype:expr, $T:ident => $body:expr) => {
@@ -154,6 +104,36 @@ macro_rules! with_float {
                 $body
             }
             other => unreachable!("{other} is computed in another dtype"),
+        }
+    };
+}
+
+/// Names the type for the dtypes that folds and sorting are compiled for.
+macro_rules! with_fold {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::I32 => {
+                type $T = i32;
+                $body
+            }
+            $crate::DType::I64 => {
+                type $T = i64;
+                $body
+            }
+            other => $crate::kernels::with_float!(other, $T => $body),
+        }
+    };
+}
+
+/// Names the type for the dtypes that arithmetic is compiled for; [`run`] converts the others to one of these.
+macro_rules! with_number {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        match $dtype {
+            $crate::DType::U8 | $crate::DType::Bool => {
+                type $T = u8;
+                $body
+            }
+            other => $crate::kernels::with_fold!(other, $T => $body),
         }
     };
 }
@@ -225,7 +205,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         Op::Reduce(_) | Op::ArgReduce(_) | Op::CumSum(_) | Op::ArgSort(_) | Op::ScatterAdd(_) => {
             return match inputs.first()?.dtype() {
                 DType::F16 | DType::BF16 => Some(DType::F32),
-                DType::F32 | DType::F64 | DType::I64 => None,
+                DType::F32 | DType::F64 | DType::I32 | DType::I64 => None,
                 _ => Some(DType::I64),
             };
         }
@@ -255,6 +235,14 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
 
 fn converted(op: &Op, inputs: &[&Tensor], specs: Specs, dtype: DType) -> Result<Outputs> {
     let from = inputs[0].dtype();
+    let of_bools;
+    let op = match op {
+        Op::Reduce(r) if from == DType::Bool => {
+            of_bools = Op::Reduce(reduce::of_bools(r));
+            &of_bools
+        }
+        _ => op,
+    };
     let wide: SmallVec<[Tensor; 4]> = inputs
         .iter()
         .map(|t| {

@@ -180,6 +180,16 @@ fn side_by_side(x: &Tensor, axes: &[usize]) -> Result<(Tensor, Lanes)> {
     Ok((moved, lanes))
 }
 
+/// The fold of bools by another name: of none of them, the largest is false, not the least integer.
+pub(super) fn of_bools(r: &Reduce) -> Reduce {
+    let fold = match r.fold {
+        Fold::Max => Fold::Any,
+        Fold::Min => Fold::All,
+        other => other,
+    };
+    Reduce { fold, ..r.clone() }
+}
+
 pub(super) fn reduce(r: &Reduce, x: &Tensor, shape: Shape) -> Result<Tensor> {
     let (x, lanes) = side_by_side(x, &r.axes)?;
     let dtype = x.dtype();
@@ -247,4 +257,30 @@ pub(super) fn cumsum(c: &CumSum, x: &Tensor) -> Result<Tensor> {
             }
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Op, apply_one};
+
+    #[test]
+    fn the_largest_and_the_least_of_nothing() {
+        let fold = |fold, x: &Tensor| {
+            let axes = [0][..].into();
+            let keep_dims = false;
+            let op = Op::Reduce(Reduce {
+                fold,
+                axes,
+                keep_dims,
+            });
+            apply_one(op, &[x]).unwrap()
+        };
+        let integers = Tensor::new::<i32>(&[], [0, 1]).unwrap();
+        let bools = Tensor::new::<bool>(&[], [0, 1]).unwrap();
+        assert_eq!(fold(Fold::Max, &integers).raw::<i32>(), [i32::MIN]);
+        assert_eq!(fold(Fold::Min, &integers).raw::<i32>(), [i32::MAX]);
+        assert_eq!(fold(Fold::Max, &bools).raw::<u8>(), [0]);
+        assert_eq!(fold(Fold::Min, &bools).raw::<u8>(), [1]);
+    }
 }

@@ -325,6 +325,13 @@ pub enum Fused {
     Tanh,
 }
 
+impl Fused {
+    /// Whether it is more than bounds on its argument.
+    pub(crate) fn is_curved(self) -> bool {
+        matches!(self, Fused::Sigmoid | Fused::Tanh)
+    }
+}
+
 /// How [`Op::Reduce`] folds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -19,7 +19,7 @@ use super::shares::{for_shares, summed_apart, try_for_shares};
 use super::turn::Turn;
 use super::{Real, elements, with_float, with_space};
 use crate::buffer::Buffer;
-use crate::op::{Conv, ConvFused, ConvPart, Fused};
+use crate::op::{Conv, ConvFused, ConvPart};
 use crate::{DType, Result, Shape, Tensor};
 
 /// Elements of the gradient of the matrix of windows that are computed at a time.
@@ -399,12 +399,11 @@ pub(super) fn conv_fused(fused: &ConvFused, inputs: &[&Tensor], shape: Shape) ->
 pub(super) fn fits_over_residual(fused: &ConvFused, inputs: &[Tensor], shape: &Shape) -> bool {
     let given = fused.named(inputs);
     let work = Work::new(&fused.conv, given.x.shape(), given.kernel.shape(), shape);
-    let is_curved = matches!(fused.activation, Fused::Sigmoid | Fused::Tanh);
     let is_whole = |residual: &Tensor| residual.is_unique() && residual.shape() == shape;
     given.residual.is_some_and(is_whole)
         && work.is_plain()
         && work.depth() > 0
-        && !is_curved
+        && !fused.activation.is_curved()
         && with_float!(given.x.dtype(), T => gemm::keeps_output::<T>(work.depth()))
 }
 
@@ -488,7 +487,7 @@ fn compute<T: Real>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::Op;
+    use crate::op::{Fused, Op};
     use crate::{apply_one, apply_owned, smallvec};
 
     #[test]

@@ -69,7 +69,7 @@ impl<T> Epilogue<'_, T> {
 impl<T: Real> Epilogue<'_, T> {
     /// Whether the activation is more than bounds: [`Epilogue::curve`] applies it.
     pub(in crate::kernels) fn is_curved(&self) -> bool {
-        matches!(self.activation, Fused::Sigmoid | Fused::Tanh)
+        self.activation.is_curved()
     }
 
     /// Applies an activation that is more than bounds to a part of a row.
