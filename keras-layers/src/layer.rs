@@ -1,5 +1,6 @@
 //! What a layer is.
 
+use keras_tensor::op::Fused;
 use keras_tensor::{DType, Outputs, Result, Tensor};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -67,6 +68,21 @@ pub trait Layer: Any + Send + Sync {
         let y = self.call(x, cx)?;
         let mask = self.mask(x)?;
         Ok(Outputs::from_iter([y.with_mask(mask)]))
+    }
+
+    /// [`Layer::call`] with what follows the layer, in one pass over memory; `None` where the layer has no such pass.
+    ///
+    /// A graph asks for it where layers that tell of it ([`Layer::follows`]) come after this one.
+    ///
+    /// # Errors
+    /// An input that the layer cannot take.
+    fn call_then(&self, _x: &Tensor, _then: &Following, _cx: &Call) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
+    /// What the layer is, where a layer before it may do it in the same pass.
+    fn follows(&self) -> Option<Follows> {
+        None
     }
 
     /// The mask of the output, for an input with or without one; it passes through unless a layer says otherwise.
@@ -143,6 +159,24 @@ pub trait Layer: Any + Send + Sync {
     fn activity_regularizer(&self) -> Option<&Regularizer> {
         None
     }
+}
+
+/// What a layer is that another one may do in its own pass over memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// The sum of two tensors of one shape.
+    Sum,
+    /// An activation.
+    Activation(Fused),
+}
+
+/// What follows the output of a layer: `activation(output + residual)`.
+#[derive(Clone, Debug, Default)]
+pub struct Following {
+    /// What is added, of the shape of the output; nothing by default.
+    pub residual: Option<Tensor>,
+    /// What is applied then; nothing by default.
+    pub activation: Fused,
 }
 
 /// How a layer is called.

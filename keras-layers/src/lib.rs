@@ -36,7 +36,7 @@ pub use data_format::DataFormat;
 pub use dims::Dims;
 pub use dtype_policy::{DTypePolicy, dtype_policy, set_dtype_policy};
 pub use gauge::Gauge;
-pub use layer::{Call, Layer};
+pub use layer::{Call, Following, Follows, Layer};
 pub use layer_ref::{LayerExt, LayerRef};
 pub use lora::{Adapter, Lora};
 pub use sizes::Sizes;

@@ -1,7 +1,7 @@
 //! A stack of layers.
 
 use keras_layers::layers::InputLayer;
-use keras_layers::{Call, Dims, Layer, LayerExt, LayerRef, Symbolic, Weights};
+use keras_layers::{Call, Dims, Following, Follows, Layer, LayerExt, LayerRef, Symbolic, Weights};
 use keras_tensor::names::auto_name;
 use keras_tensor::{Error, Result, Tensor};
 use serde_json::{Value, json};
@@ -232,7 +232,20 @@ impl Layer for Stack {
 
     fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
         let mut x = x.clone();
-        for layer in &self.layers {
+        let mut layers = self.layers.iter().peekable();
+        while let Some(layer) = layers.next() {
+            let next = layers.peek().filter(|_| cx.is_training());
+            if let Some(Follows::Activation(activation)) = next.and_then(|l| l.follows()) {
+                let then = Following {
+                    residual: None,
+                    activation,
+                };
+                if let Some(y) = layer.call_then(&x, &then, cx)? {
+                    x = y;
+                    layers.next();
+                    continue;
+                }
+            }
             x = layer.call(&x, cx)?;
         }
         Ok(x)

@@ -78,11 +78,7 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::Dense(_) => reads(0b011, true),
         // All but the sums.
         Op::Recurrent(_) => reads(0b1111_1110, true),
-        // All but what is normalized.
-        Op::Normalize(_) => Needs {
-            inputs: 0b011,
-            outputs: 0b110,
-        },
+        Op::Normalize(n) => normalize::needs(n),
         Op::Dropout(_) => reads(0b10, false),
         Op::ScaleShift(_) => reads(0b011, false),
         Op::SoftmaxGrad(_) | Op::SoftmaxCrossEntropyGrad | Op::NormalizeGrad(_) => NOTHING,
@@ -105,7 +101,7 @@ pub(crate) fn gradient(
         return recurrent::recurrent(r, record, &outer, wanted);
     }
     if let Op::Normalize(n) = &record.op {
-        return normalize::normalize(n, record, &outer);
+        return normalize::normalize(n, record, outer);
     }
     let Some(Some(gradient)) = outer.into_iter().next() else {
         return Ok(none(record.inputs.len()));

@@ -1,21 +1,52 @@
 //! The rules of normalization: by one op, or in tensor ops where an outer tape listens.
 
-use keras_tensor::op::{Fold, Normalize, Over};
-use keras_tensor::{Op, Result, Shape, Tensor, apply, observe, ops};
+use keras_tensor::op::{Fold, Fused, Normalize, Over};
+use keras_tensor::{Op, Result, Shape, SmallVec, Tensor, apply_owned, observe, ops, smallvec};
 
-use super::{Given, Grads};
+use super::{Given, Grads, Needs, before};
 use crate::tape::Record;
 
-pub(super) fn normalize(n: &Normalize, record: &Record, outer: &[Option<Tensor>]) -> Result<Grads> {
-    let (x, gamma) = (&record.inputs[0], &record.inputs[1]);
-    let (mean, variance) = (&record.outputs[1], &record.outputs[2]);
-    match outer {
-        [Some(g), None, None] if !observe::anybody() => {
-            let results = apply(Op::NormalizeGrad(*n), &[x, gamma, mean, variance, g])?;
-            Ok(results.into_iter().map(Some).collect())
-        }
-        _ => in_ops(n, [x, gamma, mean, variance], outer),
+/// All but the result; that, too, where an activation made it.
+pub(super) fn needs(n: &Normalize) -> Needs {
+    let is_active = n.activation != Fused::Linear;
+    Needs {
+        inputs: 0b011 | (is_active as u8) << 2,
+        outputs: 0b110 | is_active as u8,
     }
+}
+
+pub(super) fn normalize(
+    n: &Normalize,
+    record: &Record,
+    mut outer: SmallVec<[Option<Tensor>; 1]>,
+) -> Result<Grads> {
+    let mut n = *n;
+    let [x, gamma, beta] = [0, 1, 2].map(|i| &record.inputs[i]);
+    let (mean, variance) = (&record.outputs[1], &record.outputs[2]);
+    let has_residual = record.inputs.len() > 3;
+    let in_one = outer[0].is_some() && outer[1..].iter().all(Option::is_none);
+    let in_one = in_one && !observe::anybody();
+    if has_residual || !in_one {
+        // What the residual gets is the gradient before the activation.
+        let gradient = outer[0].take();
+        let before = gradient.map(|g| before(n.activation, g, &record.outputs[0]));
+        outer[0] = before.transpose()?;
+        n.activation = Fused::Linear;
+    }
+    let by_residual = outer[0].clone().filter(|_| has_residual);
+    let mut gradients: Grads = if in_one {
+        let mut inputs = smallvec![x.clone(), gamma.clone(), mean.clone(), variance.clone()];
+        inputs.extend(outer[0].take());
+        inputs.extend((n.activation != Fused::Linear).then(|| beta.clone()));
+        let results = apply_owned(Op::NormalizeGrad(n), inputs)?;
+        results.into_iter().map(Some).collect()
+    } else {
+        in_ops(&n, [x, gamma, mean, variance], &outer)?
+    };
+    if has_residual {
+        gradients.push(by_residual);
+    }
+    Ok(gradients)
 }
 
 /// The same in ops that have derivatives.

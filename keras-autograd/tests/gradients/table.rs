@@ -304,6 +304,31 @@ fn fused_convolution(s: &Sample) -> Made {
     (Op::ConvFused(fused), inputs)
 }
 
+/// Normalization over a batch with what follows it.
+fn normalized(s: &Sample) -> Made {
+    let shape = s.with_axes();
+    let axis = s.axis_of(&shape);
+    // Features of one sign each keep relu away from 0.
+    let signs: Vec<f64> = (0..shape[axis])
+        .map(|i| 1.0 - 2.0 * (i % 2) as f64)
+        .collect();
+    let signs = Tensor::new(&signs, [shape[axis]]).unwrap();
+    let beta = s.tensor(signs.shape(), Between(0.8, 1.0), 2);
+    let mut inputs = vec![
+        s.tensor(&shape, ANY, 0),
+        s.tensor(signs.shape(), Between(0.01, 0.05), 1),
+        ops::multiply(beta, &signs).unwrap(),
+    ];
+    if s.flags[0] {
+        inputs.push(s.tensor(&shape, Between(0.0, 0.3), 3));
+    }
+    let n = Normalize {
+        activation: [Fused::Linear, Fused::Relu, Fused::Relu6][(s.seed % 3) as usize],
+        ..Normalize::new(Over::Batch(axis), 0.5)
+    };
+    (Op::Normalize(n), inputs)
+}
+
 /// A pooling of one to three axes, or one of its reverses.
 fn pooling(s: &Sample) -> Made {
     let space = 1 + s.axis % 3;
@@ -428,9 +453,10 @@ pub(crate) fn networks() -> Vec<Case> {
         case("normalize", |s| {
             let shape = s.with_axes();
             let axis = s.axis_of(&shape);
-            let (over, weights) = match s.mask % 3 {
-                0 => (Over::Batch(axis), &shape[axis..axis + 1]),
-                1 => (Over::Sample(axis), &shape[axis..]),
+            let (over, weights) = match s.mask % 4 {
+                0 => return normalized(s),
+                1 => (Over::Batch(axis), &shape[axis..axis + 1]),
+                2 => (Over::Sample(axis), &shape[axis..]),
                 _ => (Over::Squares(axis), &shape[axis..]),
             };
             let inputs = vec![
@@ -438,8 +464,7 @@ pub(crate) fn networks() -> Vec<Case> {
                 s.tensor(weights, ANY, 1),
                 s.tensor(weights, ANY, 2),
             ];
-            let epsilon = 0.5;
-            (Op::Normalize(Normalize { over, epsilon }), inputs)
+            (Op::Normalize(Normalize::new(over, 0.5)), inputs)
         }),
         case("dropout", |s| {
             let seed = Tensor::new(&[u32::from(s.mask), 7], [2]).unwrap();

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::LayerRef;
 use crate::symbolic;
-use crate::{Argument, Arguments, Call, Symbolic, infer, names};
+use crate::{Argument, Arguments, Call, Following, Follows, Symbolic, infer, names};
 
 impl LayerRef {
     /// Computes the output; the first call builds the layer.
@@ -50,6 +50,26 @@ impl LayerRef {
             outputs.iter().try_for_each(|y| self.regularize(y, cx))?;
             Ok(outputs)
         })
+    }
+
+    /// [`LayerRef::call`] of a layer that is built, with what follows it, in one pass; `None` where there is no such pass.
+    ///
+    /// # Errors
+    /// An input that the layer cannot take; the error names the layer.
+    pub fn call_then(&self, x: &Tensor, then: &Following, cx: &Call) -> Result<Option<Tensor>> {
+        let residual = then.residual.as_ref();
+        let is_plain = |t: &Tensor| t.mask().is_none() && t.dtype() == self.compute_dtype();
+        let fits = is_plain(x) && residual.is_none_or(is_plain);
+        if !fits || !self.is_built() || self.0.layer.activity_regularizer().is_some() {
+            return Ok(None);
+        }
+        self.run(cx, || self.0.layer.call_then(x, then, cx))
+    }
+
+    /// What the layer is, where a layer before it may do it in the same pass.
+    pub fn follows(&self) -> Option<Follows> {
+        let is_alone = self.0.layer.activity_regularizer().is_none();
+        self.0.layer.follows().filter(|_| is_alone)
     }
 
     /// The mask of the output for an input.

@@ -4,6 +4,7 @@ mod config;
 mod cut;
 mod graph;
 mod legacy;
+mod passes;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -137,9 +138,7 @@ impl Layer for Functional {
 
     fn call_many(&self, inputs: &Arguments<Tensor>, cx: &Call) -> Result<Outputs> {
         let inputs = self.standardize(inputs)?;
-        self.plan.run(inputs, &mut |layer, arguments| {
-            layer.call_many(arguments, cx)
-        })
+        self.plan.run(inputs, cx)
     }
 }
 

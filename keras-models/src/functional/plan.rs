@@ -1,10 +1,11 @@
-use keras_layers::{Arguments, LayerRef, Node, Symbolic};
+use keras_layers::{Arguments, Call, Following, LayerRef, Node, Symbolic};
 use keras_tensor::{Error, Outputs, Result, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Graph;
 use super::graph::is_input;
+use super::passes::{self, Pass};
 
 /// The calls of a graph with the places of their tensors, so that a run looks nothing up.
 pub(super) struct Plan {
@@ -14,10 +15,12 @@ pub(super) struct Plan {
     places: usize,
 }
 
-struct Step {
-    layer: LayerRef,
-    arguments: Arguments<usize>,
-    makes: Vec<usize>,
+pub(super) struct Step {
+    pub(super) layer: LayerRef,
+    pub(super) arguments: Arguments<usize>,
+    pub(super) makes: Vec<usize>,
+    /// What follows, if the layer can do it as well.
+    pub(super) pass: Option<Pass>,
     /// What nothing needs after this call.
     done: Vec<usize>,
 }
@@ -38,6 +41,7 @@ impl Plan {
                 makes: (0..node.outputs().len())
                     .map(|i| places.of_output(node, i))
                     .collect(),
+                pass: None,
                 done: Vec::new(),
             });
         }
@@ -52,6 +56,10 @@ impl Plan {
                 }
             }
         }
+        let mut uses = vec![0; places];
+        let needed = steps.iter().flat_map(|step| step.arguments.tensors());
+        needed.chain(&outputs).for_each(|&place| uses[place] += 1);
+        passes::find(&mut steps, &uses);
         Ok(Plan {
             steps,
             inputs,
@@ -61,11 +69,7 @@ impl Plan {
     }
 
     /// Runs all calls; a tensor goes as soon as nothing needs it.
-    pub(super) fn run(
-        &self,
-        inputs: Vec<Tensor>,
-        call: &mut dyn FnMut(&LayerRef, Arguments<Tensor>) -> Result<Outputs>,
-    ) -> Result<Outputs> {
+    pub(super) fn run(&self, inputs: Vec<Tensor>, cx: &Call) -> Result<Outputs> {
         let mut tensors: Vec<Option<Tensor>> = vec![None; self.places];
         for (&place, x) in self.inputs.iter().zip(inputs) {
             tensors[place] = Some(x);
@@ -74,9 +78,30 @@ impl Plan {
             let tensor = tensors[place].clone();
             tensor.expect("a graph runs every call after those that it needs")
         };
-        for step in &self.steps {
+        let mut is_done = vec![false; self.steps.len()];
+        for (i, step) in self.steps.iter().enumerate() {
+            if let Some(pass) = step
+                .pass
+                .as_ref()
+                .filter(|_| cx.is_training() && !is_done[i])
+            {
+                let then = Following {
+                    residual: pass.residual.map(|place| made(&tensors, place)),
+                    activation: pass.activation,
+                };
+                let x = made(&tensors, *step.arguments.first()?);
+                if let Some(y) = step.layer.call_then(&x, &then, cx)? {
+                    tensors[pass.makes] = Some(y);
+                    is_done[i] = true;
+                    pass.covers.iter().for_each(|&step| is_done[step] = true);
+                }
+            }
+            if is_done[i] {
+                step.done.iter().for_each(|&place| tensors[place] = None);
+                continue;
+            }
             let arguments = step.arguments.map(|&place| Ok(made(&tensors, place)))?;
-            let outputs = call(&step.layer, arguments)?;
+            let outputs = step.layer.call_many(arguments, cx)?;
             if outputs.len() != step.makes.len() {
                 return Err(Error::data(
                     format!("layer `{}`", step.layer.name()),

@@ -1,5 +1,9 @@
-use keras_layers::layers::{BatchNormalization, Concatenate, Dense, Dropout, Input};
+use keras_autograd::GradientTape;
+use keras_layers::layers::{
+    Activation, Add, BatchNormalization, Concatenate, Dense, Dropout, Input, ReLU,
+};
 use keras_layers::{Arguments, Call, Dims, LayerExt, LayerRef, Symbolic, operations};
+use keras_tensor::profile::Profiler;
 use keras_tensor::{DType, Result, Tensor, ops};
 use serde_json::json;
 
@@ -192,4 +196,83 @@ fn long_chains_run_and_are_dropped() {
         model.inputs().unwrap()[0].dims(),
         &Dims::from([None, Some(1)])
     );
+}
+
+/// Blocks in which normalization is followed by an activation, by a sum, and by both.
+fn residual_network(shows_all: bool) -> Result<Model> {
+    let normalized = |x: &Symbolic, name: &str| {
+        let x = Dense::new(6).name(&format!("{name}_dense")).on(x)?;
+        let normal = BatchNormalization::new().name(&format!("{name}_normal"));
+        normal.on(&x)
+    };
+    let start = Input::new([6]).name("start").symbolic();
+    let a = normalized(&start, "a")?;
+    let b = Activation::new("relu").name("b").on(&a)?;
+    let c = normalized(&b, "c")?;
+    let d = Add::new().name("d").on([&b, &c])?;
+    let e = ReLU::new().max_value(6.0).name("e").on(&d)?;
+    let [f, g] = ["f", "g"].map(|name| normalized(&e, name));
+    let (f, g) = (f?, g?);
+    let h = Add::new().name("h").on([&f, &g])?;
+    let all = if shows_all {
+        vec![h, a, c, d, f, g]
+    } else {
+        vec![h]
+    };
+    Model::named("residual", [&start], all)
+}
+
+/// The outputs, gradients and states of a training step.
+fn trained(model: &Model) -> Vec<Vec<f64>> {
+    let x = ops::sin(ops::arange(0, 48, DType::F32).unwrap()).unwrap();
+    let x = ops::reshape(x, &[8, 6]).unwrap();
+    let tape = GradientTape::new();
+    let y = model.call_many(&x, &Call::training()).unwrap().remove(0);
+    let outer = ops::cos(ops::multiply(&y, 3.0).unwrap()).unwrap();
+    let loss = ops::sum(ops::multiply(&y, outer).unwrap(), None).unwrap();
+    let gradients = tape.gradient(&loss, &model.trainable_variables()).unwrap();
+    let states = model.variables().into_iter().map(|v| v.value().unwrap());
+    let all = gradients.into_iter().map(Option::unwrap).chain(states);
+    let all = [y].into_iter().chain(all);
+    all.map(|t| t.to_f64_vec().unwrap()).collect()
+}
+
+/// The passes over a batch that a call in training makes for activations and sums.
+fn passes(model: &Model) -> usize {
+    let profiler = Profiler::start();
+    model.call_many(&ones([8, 6]), &Call::training()).unwrap();
+    let profile = profiler.stop();
+    let after = |name: &str| matches!(name, "relu" | "clip" | "add");
+    let events = profile.events().iter();
+    events
+        .filter(|e| after(&e.name) && e.shape.to_string() == "(8, 6)")
+        .count()
+}
+
+#[test]
+fn what_follows_normalization_is_the_same_in_one_pass_and_one_after_the_other() {
+    let [one, apart] = [false, true].map(|shows_all| {
+        keras_tensor::random::set_seed(7);
+        residual_network(shows_all).unwrap()
+    });
+    assert_eq!(trained(&one), trained(&apart));
+    // Two sums, a ReLU, and one up to 6, which is two functions one after the other.
+    assert_eq!(passes(&apart) - passes(&one), 5);
+
+    let stack = |between: bool| {
+        keras_tensor::random::set_seed(7);
+        let mut stack = Sequential::new(layers![
+            Input::new([6]),
+            Dense::new(6),
+            BatchNormalization::new()
+        ]);
+        if between {
+            stack.add(Activation::new("linear"));
+        }
+        stack.add(ReLU::new());
+        stack
+    };
+    let (one, apart) = (stack(false), stack(true));
+    assert_eq!(trained(&one), trained(&apart));
+    assert_eq!(passes(&apart) - passes(&one), 1);
 }

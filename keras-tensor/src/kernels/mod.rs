@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use crate::buffer::{Buffer, Held};
 use crate::op::{Op, Outputs, Spec, Specs};
-use crate::{DType, Result, Tensor};
+use crate::{DType, Result, Shape, Tensor};
 
 /// Names the type `T` that a dtype stands for, for every dtype.
 macro_rules! with_any {
@@ -291,39 +291,49 @@ fn run_owned(op: &Op, mut inputs: SmallVec<[Tensor; 4]>, specs: &Specs) -> Resul
             && *inputs[0].shape() == specs[0].shape =>
         {
             let first = inputs.remove(0);
-            let (dtype, shape) = (first.dtype(), first.shape().clone());
-            match first.into_unique_buffer() {
-                Some(mut buffer) => {
-                    let memory = Arc::get_mut(&mut buffer).expect("nobody else holds it");
-                    match op {
-                        Op::ScaleShift(axis) => {
-                            let lanes = Lanes::new(&shape, *axis);
-                            normalize::scale_shift_in_place(
-                                memory, &lanes, &inputs[0], &inputs[1],
-                            )?;
-                        }
-                        _ => elementwise::in_place(op, memory, dtype, &shape, inputs.first())?,
-                    }
-                    Ok(Owned::Done(smallvec![Tensor::from_buffer(
-                        dtype, shape, buffer
-                    )]))
+            let dtype = first.dtype();
+            let output = rewritten(first, |memory, shape| match op {
+                Op::ScaleShift(axis) => {
+                    let lanes = Lanes::new(shape, *axis);
+                    normalize::scale_shift_in_place(memory, &lanes, &inputs[0], &inputs[1])
                 }
-                None => unreachable!("the tensor was found unique"),
-            }
+                _ => elementwise::in_place(op, memory, dtype, shape, inputs.first()),
+            })?;
+            Ok(Owned::Done(smallvec![output]))
         }
         Op::ConvFused(f) if conv::fits_over_residual(f, &inputs, &specs[0].shape) => {
             let residual = inputs.pop().expect("the residual is the last input");
-            let (dtype, shape) = (residual.dtype(), residual.shape().clone());
-            let mut buffer = residual.into_unique_buffer().expect("it is unique");
-            let memory = Arc::get_mut(&mut buffer).expect("nobody else holds it");
             let others: SmallVec<[&Tensor; 4]> = inputs.iter().collect();
-            conv::conv_fused_over(f, &others, &shape, memory)?;
-            Ok(Owned::Done(smallvec![Tensor::from_buffer(
-                dtype, shape, buffer
-            )]))
+            let output = rewritten(residual, |memory, shape| {
+                conv::conv_fused_over(f, &others, shape, memory)
+            })?;
+            Ok(Owned::Done(smallvec![output]))
+        }
+        Op::NormalizeGrad(n) if normalize::fits_over_gradient(n, &inputs) => {
+            let gradient = inputs.remove(4);
+            let others: SmallVec<[&Tensor; 5]> = inputs.iter().collect();
+            let mut outputs = Outputs::new();
+            let by_x = rewritten(gradient, |memory, _| {
+                outputs = normalize::normalize_grad_over(n, &others, memory, &specs[1..])?;
+                Ok(())
+            })?;
+            outputs.insert(0, by_x);
+            Ok(Owned::Done(outputs))
         }
         _ => Ok(Owned::Refused(inputs)),
     }
+}
+
+/// What `work` makes in the memory of a tensor that nobody else holds.
+fn rewritten(
+    tensor: Tensor,
+    work: impl FnOnce(&mut Buffer, &Shape) -> Result<()>,
+) -> Result<Tensor> {
+    let (dtype, shape) = (tensor.dtype(), tensor.shape().clone());
+    let mut buffer = tensor.into_unique_buffer().expect("nobody else holds it");
+    let memory = Arc::get_mut(&mut buffer).expect("nobody else holds it");
+    work(memory, &shape)?;
+    Ok(Tensor::from_buffer(dtype, shape, buffer))
 }
 
 fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs> {
@@ -400,7 +410,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
 
 /// Tensors that are filled together.
 fn built<T: crate::Element, const N: usize>(
-    specs: &Specs,
+    specs: &[Spec],
     fill: impl FnOnce([&mut [T]; N]) -> Result<()>,
 ) -> Result<Outputs> {
     let buffers = specs.iter().map(|s| {

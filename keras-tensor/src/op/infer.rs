@@ -2,7 +2,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{Binary, Distribution, Fold, Op, Unary};
+use super::{Binary, Distribution, Fold, Fused, Op, Unary};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// The shape and dtype of a result.
@@ -366,13 +366,13 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             spec(inputs[0].dtype(), inputs[0].shape().clone())
         }
         Op::Normalize(n) => {
-            count(3)?;
+            count(inputs.len().clamp(3, 4))?;
             same_dtype(op.name(), inputs)?;
             float(op.name(), inputs[0])?;
             n.infer(inputs)?
         }
         Op::NormalizeGrad(n) => {
-            count(5)?;
+            count(if n.activation == Fused::Linear { 5 } else { 6 })?;
             same_dtype(op.name(), inputs)?;
             float(op.name(), inputs[0])?;
             n.infer_gradient(inputs)?

@@ -96,10 +96,10 @@ pub enum Op {
     /// The gradient of `SoftmaxCrossEntropy` with regard to the logits; inputs are these, the probabilities and the outer
     /// gradient.
     SoftmaxCrossEntropyGrad,
-    /// Normalization by the mean and the variance of a batch or of a sample.
+    /// Normalization by the mean and the variance of a batch or of a sample, and what follows it in the same pass.
     Normalize(Normalize),
     /// The gradient through the first result of `Normalize`; inputs are `x`, `gamma`, the mean, the variance and the outer
-    /// gradient, results the gradients with regard to `x`, `gamma` and `beta`.
+    /// gradient, and `beta` for an activation; results the gradients with regard to `x`, `gamma` and `beta`.
     NormalizeGrad(Normalize),
     /// `x * scale + shift`; scale and shift are `[features]`, which this axis of `x` counts.
     ScaleShift(usize),

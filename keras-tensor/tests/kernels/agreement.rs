@@ -147,7 +147,7 @@ proptest! {
             let features = tensor(&shape[axis..axis + 1], dtype, seed);
             agree(&Op::ScaleShift(axis), &[&x, &features, &features]);
             for over in [Over::Batch(axis), Over::Sample(axis), Over::Squares(axis)] {
-                let n = Normalize { over, epsilon: 0.5 };
+                let n = Normalize::new(over, 0.5);
                 let (weights, means) = match over {
                     Over::Batch(_) => (features.clone(), features.clone()),
                     _ => (tensor(&shape[axis..], dtype, seed), tensor(&shape[..axis], dtype, seed)),

@@ -41,7 +41,7 @@ fn large_results_do_not_depend_on_threads() {
                 Over::Sample(axis) | Over::Squares(axis) => &shape[axis..],
             };
             let w = noise(weights, 12);
-            let n = Normalize { over, epsilon: 0.1 };
+            let n = Normalize::new(over, 0.1);
             let mut all = apply(Op::Normalize(n), &[&x, &w, &w])?;
             let inputs = [&x, &w, &all[1], &all[2], &g];
             all.extend(apply(Op::NormalizeGrad(n), &inputs)?);

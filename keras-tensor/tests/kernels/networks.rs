@@ -1,7 +1,7 @@
 //! Softmax and cross-entropy, and normalization.
 
-use keras_tensor::op::{Normalize, Over};
-use keras_tensor::{DType, Op, Tensor, apply, ops};
+use keras_tensor::op::{Fused, Normalize, Over};
+use keras_tensor::{DType, Op, SmallVec, Tensor, apply, apply_owned, ops};
 use ndarray::{ArrayD, Axis, IxDyn};
 use proptest::prelude::*;
 
@@ -118,7 +118,7 @@ fn check_normalization(shape: &[usize], over: Over, dtype: DType, shift: f64, se
         let wanted = ArrayD::from_shape_vec(IxDyn(got.shape()), wanted.to_vec()).unwrap();
         assert_near(got, &wanted, &format!("{what} over {over:?} of {shape:?}"));
     };
-    let n = Normalize { over, epsilon };
+    let n = Normalize::new(over, epsilon);
     let results = apply(Op::Normalize(n), &[&x, &gamma, &beta]).unwrap();
     near(&results[0], &y, "normalized");
     near(&results[1], &means, "mean");
@@ -143,6 +143,13 @@ proptest! {
     }
 
     #[test]
+    fn what_follows_normalization((shape, axis) in shape_and_axis(), seed in any::<u64>()) {
+        for dtype in [DType::F32, DType::F64] {
+            check_what_follows(&shape, axis, dtype, seed);
+        }
+    }
+
+    #[test]
     fn scale_and_shift((shape, axis) in shape_and_axis(), seed in any::<u64>()) {
         for dtype in FLOATS {
             let x = tensor(&shape, dtype, seed);
@@ -154,6 +161,66 @@ proptest! {
             }
             assert_near(&run(Op::ScaleShift(axis), &[&x, &scale, &shift]), &wanted, "scale and shift");
         }
+    }
+}
+
+/// Normalization with a residual and an activation, against ops one after the other: the same bits, and gradients, too.
+fn check_what_follows(shape: &[usize], axis: usize, dtype: DType, seed: u64) {
+    let [x, residual, outer] = [0, 1, 2].map(|i| tensor(shape, dtype, seed ^ i));
+    let [gamma, beta] = [3, 4].map(|i| tensor(&shape[axis..axis + 1], dtype, seed ^ i));
+    let plain = Normalize::new(Over::Batch(axis), 0.1);
+    let alone = apply(Op::Normalize(plain), &[&x, &gamma, &beta]).unwrap();
+    let (mean, variance) = (&alone[1], &alone[2]);
+    let same = |got: &Tensor, wanted: &Tensor, what: &str| {
+        let [got, wanted] = [got, wanted].map(|t| t.to_f64_vec().unwrap());
+        assert_eq!(got, wanted, "{what} of {shape:?} over {axis}");
+    };
+    for activation in [Fused::Linear, Fused::Relu, Fused::Relu6] {
+        let n = Normalize {
+            activation,
+            ..plain
+        };
+        let y = ops::activation(&alone[0], activation).unwrap();
+        let got = apply(Op::Normalize(n), &[&x, &gamma, &beta]).unwrap();
+        same(&got[0], &y, "activation");
+        let got = apply(Op::Normalize(n), &[&x, &gamma, &beta, &residual]).unwrap();
+        let sum = ops::add(&alone[0], &residual).unwrap();
+        same(
+            &got[0],
+            &ops::activation(sum, activation).unwrap(),
+            "residual",
+        );
+
+        let before = ops::activation_grad(&outer, &y, activation).unwrap();
+        let inputs = [&x, &gamma, mean, variance, &before];
+        let wanted = apply(Op::NormalizeGrad(plain), &inputs).unwrap();
+        let mut inputs = vec![&x, &gamma, mean, variance, &outer];
+        inputs.extend((activation != Fused::Linear).then_some(&beta));
+        let apart = apply(Op::NormalizeGrad(n), &inputs).unwrap();
+        let mut owned: SmallVec<[Tensor; 4]> = inputs.into_iter().cloned().collect();
+        // Memory of its own, which the gradient by `x` may take.
+        owned[4] = ops::add(&outer, 0.0).unwrap();
+        let over = apply_owned(Op::NormalizeGrad(n), owned).unwrap();
+        for (i, wanted) in wanted.iter().enumerate() {
+            same(&apart[i], wanted, "gradient");
+            same(&over[i], wanted, "gradient in place");
+        }
+    }
+}
+
+#[test]
+fn nothing_curved_follows_normalization_and_nothing_at_all_that_of_samples() {
+    let (x, w) = (tensor(&[4, 3], DType::F32, 1), tensor(&[3], DType::F32, 2));
+    for (over, activation) in [
+        (Over::Batch(1), Fused::Tanh),
+        (Over::Sample(1), Fused::Relu),
+    ] {
+        let n = Normalize {
+            activation,
+            ..Normalize::new(over, 0.1)
+        };
+        let error = apply(Op::Normalize(n), &[&x, &w, &w]).unwrap_err();
+        assert!(error.to_string().contains("over a batch"), "{error}");
     }
 }
 
@@ -169,6 +236,9 @@ fn normalization_in_several_parts() {
         (&[3, 5, 2500], Over::Squares(1)),
     ] {
         check_normalization(shape, over, DType::F64, 0.0, 5);
+        if let Over::Batch(axis) = over {
+            check_what_follows(shape, axis, DType::F32, 5);
+        }
     }
 }
 
@@ -181,7 +251,7 @@ fn means_far_from_0_leave_the_variance_its_digits() {
     ] {
         let x = ops::add(tensor(shape, DType::F32, 3), 4096.0).unwrap();
         let wide = ops::cast(&x, DType::F64).unwrap();
-        let op = Op::Normalize(Normalize { over, epsilon: 0.0 });
+        let op = Op::Normalize(Normalize::new(over, 0.0));
         let variance = |x: &Tensor| {
             let weights = match over {
                 Over::Batch(axis) => &shape[axis..axis + 1],
@@ -202,10 +272,7 @@ fn means_far_from_0_leave_the_variance_its_digits() {
 fn the_statistics_of_nothing() {
     let x = Tensor::new(&[0.0f32; 0], [0, 3]).unwrap();
     let w = Tensor::new(&[1.0f32; 3], [3]).unwrap();
-    let op = Op::Normalize(Normalize {
-        over: Over::Batch(1),
-        epsilon: 1.0,
-    });
+    let op = Op::Normalize(Normalize::new(Over::Batch(1), 1.0));
     let results = apply(op, &[&x, &w, &w]).unwrap();
     assert!(results[1].to_f64_vec().unwrap().iter().all(|v| v.is_nan()));
 }

@@ -1,7 +1,8 @@
+use keras_tensor::op::Fused;
 use keras_tensor::{Error, Result, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, Dims, Layer, Weights};
+use crate::{Call, Dims, Follows, Layer, Weights};
 
 /// `max(x, 0)`, with a slope below the threshold and a largest value if they are given.
 ///
@@ -56,6 +57,16 @@ impl Layer for ReLU {
             }
         }
         Ok(())
+    }
+
+    fn follows(&self) -> Option<Follows> {
+        let function = match self.max_value {
+            None => Fused::Relu,
+            Some(6.0) => Fused::Relu6,
+            Some(_) => return None,
+        };
+        let is_plain = self.negative_slope == 0.0 && self.threshold == 0.0;
+        is_plain.then_some(Follows::Activation(function))
     }
 
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {

@@ -2,7 +2,7 @@ use keras_tensor::{Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::activations;
-use crate::{Call, Layer};
+use crate::{Call, Follows, Layer};
 
 /// Applies an activation function to each element.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -23,6 +23,10 @@ impl Activation {
 impl Layer for Activation {
     fn is_weightless(&self) -> bool {
         true
+    }
+
+    fn follows(&self) -> Option<Follows> {
+        self.activation.fused().ok()?.map(Follows::Activation)
     }
 
     fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {

@@ -1,11 +1,11 @@
 use keras_tensor::{Error, Outputs, Result, Tensor, ops};
 
 use super::merge::{beside, check, fold, merge, union_of_masks};
-use crate::{Arguments, Call, Dims, Layer, Weights};
+use crate::{Arguments, Call, Dims, Follows, Layer, Weights};
 
 /// Layers that merge a list of tensors element by element.
 macro_rules! merge_layers {
-    ($($(#[doc = $doc:literal])+ $Layer:ident $name:literal $how:expr;)*) => {$(
+    ($($(#[doc = $doc:literal])+ $Layer:ident $name:literal $how:expr $(, $follows:expr)?;)*) => {$(
         layer! {
             $(#[doc = $doc])+
             $Layer() {} keeps {}
@@ -19,6 +19,10 @@ macro_rules! merge_layers {
             fn build_many(&self, inputs: &Arguments<Dims>, _: &mut Weights) -> Result<()> {
                 check($name, inputs)
             }
+
+            $(fn follows(&self) -> Option<Follows> {
+                Some($follows)
+            })?
 
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
                 $how(std::slice::from_ref(x))
@@ -42,7 +46,7 @@ merge_layers! {
     /// assert_eq!(sum[0].to_string(), "[[2 2 2]\n [2 2 2]]");
     /// # Ok::<(), keras_tensor::Error>(())
     /// ```
-    Add "add" |all: &[Tensor]| fold(all, |a, b| ops::add(a, b));
+    Add "add" |all: &[Tensor]| fold(all, |a, b| ops::add(a, b)), Follows::Sum;
 
     /// The mean of tensors; those of lower rank get new axes after the batch.
     Average "average" |all: &[Tensor]| {

@@ -1,5 +1,5 @@
-use keras_tensor::op::{Axes, Fold, Over};
-use keras_tensor::{Error, Result, Shape, Tensor, ops};
+use keras_tensor::op::{Axes, Fold, Fused, Over};
+use keras_tensor::{DType, Error, Result, Shape, Tensor, ops};
 
 use super::renorm::{Renorm, RenormClipping, keep};
 use super::scale::{in_one, scaled, widened};
@@ -7,7 +7,7 @@ use crate::axes::one_axis;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
-use crate::{Call, Declare, Dims, Layer, Weight, Weights};
+use crate::{Call, Declare, Dims, Following, Layer, Weight, Weights};
 
 layer! {
     /// Brings each feature to mean 0 and variance 1: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
@@ -148,7 +148,7 @@ impl Layer for BatchNormalization {
         // Sums of 16-bit floats overflow.
         let x = &*widened(x)?;
         let (scale, shift) = if cx.is_training() && cx.is_trainable() {
-            if let Some(y) = self.train_in_one(x, axis)? {
+            if let Some(y) = self.train_in_one(x, axis, &Following::default())? {
                 return ops::cast(&y, cx.compute_dtype());
             }
             let axes: Axes = (0..x.rank()).filter(|&a| a != axis).collect();
@@ -160,11 +160,23 @@ impl Layer for BatchNormalization {
         };
         ops::cast(scaled(x, scale, shift, axis)?, cx.compute_dtype())
     }
+
+    fn call_then(&self, x: &Tensor, then: &Following, cx: &Call) -> Result<Option<Tensor>> {
+        let axis = x.shape().axis(self.axis, "batch_normalization")?;
+        let trains = cx.is_training() && cx.is_trainable();
+        let is_wide = matches!(x.dtype(), DType::F32 | DType::F64);
+        let is_bound = matches!(then.activation, Fused::Linear | Fused::Relu | Fused::Relu6);
+        let mut residual = then.residual.iter();
+        if !(trains && is_wide && is_bound && residual.all(|r| r.shape() == x.shape())) {
+            return Ok(None);
+        }
+        self.train_in_one(x, axis, then)
+    }
 }
 
 impl BatchNormalization {
-    /// What is normalized by the batch's statistics, which the moving ones take up, where one op does it.
-    fn train_in_one(&self, x: &Tensor, axis: usize) -> Result<Option<Tensor>> {
+    /// What is normalized by the batch's statistics, which the moving ones take up, and what follows, where one op does it.
+    fn train_in_one(&self, x: &Tensor, axis: usize, then: &Following) -> Result<Option<Tensor>> {
         if self.renorm || x.mask().is_some() {
             return Ok(None);
         }
@@ -172,7 +184,8 @@ impl BatchNormalization {
             self.scale.then_some(&self.gamma),
             self.center.then_some(&self.beta),
         ];
-        let Some([y, mean, variance]) = in_one(x, Over::Batch(axis), self.epsilon, weights)? else {
+        let over = Over::Batch(axis);
+        let Some([y, mean, variance]) = in_one(x, over, self.epsilon, weights, then)? else {
             return Ok(None);
         };
         keep(&self.moving_mean, self.momentum, &mean)?;

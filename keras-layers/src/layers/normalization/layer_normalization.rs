@@ -5,7 +5,7 @@ use super::scale::{in_one, over_samples, sizes, spread, widened};
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
-use crate::{AxisList, Call, Declare, Dims, Layer, Weight, Weights};
+use crate::{AxisList, Call, Declare, Dims, Following, Layer, Weight, Weights};
 
 layer! {
     /// Brings the features of each sample to mean 0 and variance 1: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
@@ -82,7 +82,13 @@ impl Layer for LayerNormalization {
                 self.scale.then_some(&self.gamma),
                 self.center.then_some(&self.beta),
             ];
-            if let Some([y, ..]) = in_one(&wide, Over::Sample(first), self.epsilon, weights)? {
+            if let Some([y, ..]) = in_one(
+                &wide,
+                Over::Sample(first),
+                self.epsilon,
+                weights,
+                &Following::default(),
+            )? {
                 return ops::cast(&y, cx.compute_dtype());
             }
         }

@@ -2,7 +2,7 @@ use keras_tensor::op::{Fold, Over};
 use keras_tensor::{Result, Tensor, ops};
 
 use super::scale::{in_one, over_samples, sizes, spread, widened};
-use crate::{AxisList, Call, Dims, Layer, Weight, Weights};
+use crate::{AxisList, Call, Dims, Following, Layer, Weight, Weights};
 
 layer! {
     /// Divides by the root of the mean of squares: `scale * x / sqrt(mean(x^2) + epsilon)`.
@@ -37,7 +37,9 @@ impl Layer for RMSNormalization {
         if let Some(first) = over_samples(x, &self.axis)? {
             let weights = [Some(&self.scale), None];
             let over = Over::Squares(first);
-            if let Some([y, ..]) = in_one(&wide, over, self.epsilon, weights)? {
+            if let Some([y, ..]) =
+                in_one(&wide, over, self.epsilon, weights, &Following::default())?
+            {
                 return ops::cast(&y, x.dtype());
             }
         }

@@ -2,10 +2,10 @@
 
 use keras_tensor::op::{Normalize, Over};
 use keras_tensor::ops::{IntoAxes, Operand};
-use keras_tensor::{DType, Op, Result, Shape, Tensor, apply, apply_one, observe, ops};
+use keras_tensor::{DType, Op, Result, Shape, SmallVec, Tensor, apply, apply_one, observe, ops};
 use std::borrow::Cow;
 
-use crate::{Dims, Weight};
+use crate::{Dims, Following, Weight};
 
 /// The sizes of axes, in their order, which weights over these axes have.
 pub(in crate::layers) fn sizes(input: &Dims, axes: &[isize]) -> Result<Shape> {
@@ -38,12 +38,13 @@ pub(super) fn over_samples(x: &Tensor, axes: &[isize]) -> Result<Option<usize>> 
     Ok((first < x.rank() && axes.iter().copied().eq(first..x.rank())).then_some(first))
 }
 
-/// Normalized `x` with its mean and its variance by one op; nothing where somebody wishes for small ops or dtypes differ.
+/// Normalized `x` with what follows it, its mean and its variance by one op; nothing where somebody wishes for small ops or dtypes differ.
 pub(super) fn in_one(
     x: &Tensor,
     over: Over,
     epsilon: f64,
     [gamma, beta]: [Option<&Weight>; 2],
+    then: &Following,
 ) -> Result<Option<[Tensor; 3]>> {
     if observe::small_ops() {
         return Ok(None);
@@ -60,8 +61,15 @@ pub(super) fn in_one(
     if [&gamma, &beta].iter().any(|w| w.dtype() != x.dtype()) {
         return Ok(None);
     }
-    let op = Op::Normalize(Normalize { over, epsilon });
-    let mut results = apply(op, &[x, &gamma, &beta])?.into_iter();
+    let op = Op::Normalize(Normalize {
+        activation: then.activation,
+        ..Normalize::new(over, epsilon)
+    });
+    let inputs: SmallVec<[&Tensor; 4]> = [x, &gamma, &beta]
+        .into_iter()
+        .chain(&then.residual)
+        .collect();
+    let mut results = apply(op, &inputs)?.into_iter();
     let mut next = || results.next().expect("the op has three results");
     Ok(Some([next(), next(), next()]))
 }

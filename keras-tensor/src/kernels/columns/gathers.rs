@@ -85,6 +85,29 @@ pub(in crate::kernels) struct GradientSums<'a, T> {
     pub(in crate::kernels) gradient: &'a [T],
     pub(in crate::kernels) x: &'a [T],
     pub(in crate::kernels) mean: &'a [T],
+    /// What gradients go through before.
+    pub(in crate::kernels) gate: Option<Gate<'a, T>>,
+}
+
+/// An activation after normalization: it lets gradients through where what was normalized lies between its bounds.
+#[derive(Clone, Copy)]
+pub(in crate::kernels) struct Gate<'a, T> {
+    pub(in crate::kernels) scale: &'a [T],
+    pub(in crate::kernels) beta: &'a [T],
+    pub(in crate::kernels) bounds: [T; 2],
+}
+
+/// `x` normalized.
+#[inline(always)]
+pub(in crate::kernels) fn scaled<T: Float>(x: T, mean: T, scale: T, beta: T) -> T {
+    (x - mean).mul_add(scale, beta)
+}
+
+/// The gradient through bounds on `y`.
+#[inline(always)]
+pub(in crate::kernels) fn gated<T: Number>(g: T, y: T, [low, high]: [T; 2]) -> T {
+    // Without a branch, so that vectors can be made of it.
+    if (y > low) & (y < high) { g } else { T::ZERO }
 }
 
 impl<T: Number + Float> Gather<2> for GradientSums<'_, T> {
@@ -92,10 +115,16 @@ impl<T: Number + Float> Gather<2> for GradientSums<'_, T> {
 
     #[inline(always)]
     fn lane(self, elements: Range<usize>, feature: usize) -> [T; 2] {
-        let (g, x) = (&self.gradient[elements.clone()], &self.x[elements]);
+        let both = [&self.gradient[elements.clone()], &self.x[elements]];
         let mean = self.mean[feature];
-        let product = sum_of([g, x], |[g, x]| g * (x - mean));
-        [sum_of([g], |[g]| g), product]
+        let Some(gate) = self.gate else {
+            let product = sum_of(both, |[g, x]| g * (x - mean));
+            return [sum_of([both[0]], |[g]| g), product];
+        };
+        let (scale, beta) = (gate.scale[feature], gate.beta[feature]);
+        let through = |[g, x]: [T; 2]| gated(g, scaled(x, mean, scale, beta), gate.bounds);
+        let product = sum_of(both, |[g, x]| through([g, x]) * (x - mean));
+        [sum_of(both, through), product]
     }
 
     #[inline(always)]
@@ -103,12 +132,28 @@ impl<T: Number + Float> Gather<2> for GradientSums<'_, T> {
         let gradients = self.gradient[elements.clone()].chunks_exact(row);
         let rows = gradients.zip(self.x[elements].chunks_exact(row));
         let (mut sums, mut products) = ([T::ZERO; COLUMNS], [T::ZERO; COLUMNS]);
-        let mut means = [T::ZERO; COLUMNS];
-        for (mean, column) in means.iter_mut().zip(columns.clone()) {
-            *mean = self.mean[column % self.mean.len()];
-        }
+        let along = |values: &[T]| {
+            let mut row = [T::ZERO; COLUMNS];
+            for (value, column) in row.iter_mut().zip(columns.clone()) {
+                *value = values[column % values.len()];
+            }
+            row
+        };
+        let means = along(self.mean);
+        let gate = self
+            .gate
+            .map(|gate| (along(gate.scale), along(gate.beta), gate.bounds));
+        let mut through = [T::ZERO; COLUMNS];
         for (g, x) in rows {
-            let (g, x) = (&g[columns.clone()], &x[columns.clone()]);
+            let (mut g, x) = (&g[columns.clone()], &x[columns.clone()]);
+            if let Some((scales, betas, bounds)) = &gate {
+                let parameters = means.iter().zip(scales).zip(betas);
+                let elements = through.iter_mut().zip(g).zip(x);
+                for (((through, &g), &x), ((&mean, &scale), &beta)) in elements.zip(parameters) {
+                    *through = gated(g, scaled(x, mean, scale, beta), *bounds);
+                }
+                g = &through[..g.len()];
+            }
             for (sum, &g) in sums.iter_mut().zip(g) {
                 *sum = *sum + g;
             }

@@ -4,7 +4,7 @@
 
 mod gathers;
 
-pub(super) use gathers::{GradientSums, Moments, Sum, moments};
+pub(super) use gathers::{Gate, GradientSums, Moments, Sum, gated, moments, scaled};
 
 use std::array;
 use std::ops::Range;

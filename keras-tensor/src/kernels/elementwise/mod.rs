@@ -109,6 +109,15 @@ pub(super) fn activate<T: Element + Number + Float + Elementary>(activation: Fus
     }
 }
 
+/// Between what values an activation that is no more than bounds keeps its argument.
+pub(super) fn bounds<T: Number + Float>(activation: Fused) -> [T; 2] {
+    match activation {
+        Fused::Relu => [T::ZERO, T::infinity()],
+        Fused::Relu6 => [T::ZERO, T::from_f64(6.0)],
+        Fused::Linear | Fused::Sigmoid | Fused::Tanh => [T::neg_infinity(), T::infinity()],
+    }
+}
+
 /// Axes of `small` within `shape`, aligned at the last: 0 where it is repeated, else its step.
 pub(super) fn repeated_strides(shape: &[usize], small: &[usize]) -> SmallVec<[usize; 6]> {
     let missing = shape.len() - small.len();

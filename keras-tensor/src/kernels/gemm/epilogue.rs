@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::super::Real;
 use super::super::elementary::Elementary;
+use super::super::elementwise::bounds;
 use super::super::vector::{Vector, VectorLoop, Width};
 use super::micro::After;
 use super::view::Output;
@@ -82,15 +83,6 @@ impl<T: Real> Epilogue<'_, T> {
         }
     }
 
-    /// Between what values an activation that is no more than bounds keeps sums.
-    fn bounds(&self) -> [T; 2] {
-        match self.activation {
-            Fused::Relu => [T::ZERO, T::infinity()],
-            Fused::Relu6 => [T::ZERO, T::from_f64(6.0)],
-            Fused::Linear | Fused::Sigmoid | Fused::Tanh => [T::neg_infinity(), T::infinity()],
-        }
-    }
-
     /// All of it but [`Epilogue::curve`] for the innermost loop, for some rows and columns of the output, which are `tile`.
     pub(super) fn after(
         &self,
@@ -115,7 +107,7 @@ impl<T: Real> Epilogue<'_, T> {
                 true => tile.first,
                 false => pointer(self.residual, first, last),
             },
-            bounds: self.bounds(),
+            bounds: bounds(self.activation),
         }
     }
 
@@ -168,7 +160,7 @@ impl<T: Real> Epilogue<'_, T> {
         if let Some(residual) = self.residual {
             y = y.plus(V::load(width, &residual[at..]));
         }
-        let [low, high] = self.bounds();
+        let [low, high] = bounds(self.activation);
         y.at_least(V::splat(width, low))
             .at_most(V::splat(width, high))
     }

@@ -1,7 +1,10 @@
 //! Functions of elements and of what belongs to their feature.
 
+use std::array::from_fn;
+
 use crate::kernels::Lanes;
 use crate::kernels::elementwise::Number;
+use crate::kernels::fold::LANES;
 use crate::kernels::shares::{SHARE, for_shares};
 use crate::kernels::simd::{Loop, vectorized};
 
@@ -68,6 +71,7 @@ pub(super) fn along<T: Number, const I: usize, const K: usize>(
     })
 }
 
+/// Elements, and the parameters of the place that each has in a row.
 struct Rows<'a, T, F, const I: usize, const K: usize> {
     inputs: [&'a [T]; I],
     parameters: [&'a [T]; K],
@@ -86,15 +90,41 @@ where
         let row = self.parameters[0].len();
         for (r, out) in self.out.chunks_mut(row).enumerate() {
             let size = out.len();
+            let whole = size - size % LANES;
             let inputs = self.inputs.map(|x| &x[r * row..r * row + size]);
-            let parameters = self.parameters.map(|p| &p[..size]);
-            for i in 0..size {
-                out[i] = (self.f)(out[i], inputs.map(|x| x[i]), parameters.map(|p| p[i]));
+            // Copies of a few elements: no slice can be suspected of being another one.
+            for start in (0..whole).step_by(LANES) {
+                let given: [[T; LANES]; I] = copies(&inputs, start);
+                let parameters: [[T; LANES]; K] = copies(&self.parameters, start);
+                let mut lanes = [T::ZERO; LANES];
+                lanes.copy_from_slice(&out[start..start + LANES]);
+                for (i, lane) in lanes.iter_mut().enumerate() {
+                    let (x, p) = (from_fn(|k| given[k][i]), from_fn(|k| parameters[k][i]));
+                    *lane = (self.f)(*lane, x, p);
+                }
+                out[start..start + LANES].copy_from_slice(&lanes);
+            }
+            for i in whole..size {
+                let (x, p) = (
+                    from_fn(|k| inputs[k][i]),
+                    from_fn(|k| self.parameters[k][i]),
+                );
+                out[i] = (self.f)(out[i], x, p);
             }
         }
     }
 }
 
+#[inline(always)]
+fn copies<T: Number, const N: usize>(slices: &[&[T]; N], start: usize) -> [[T; LANES]; N] {
+    let mut copies = [[T::ZERO; LANES]; N];
+    for (copy, slice) in copies.iter_mut().zip(slices) {
+        copy.copy_from_slice(&slice[start..start + LANES]);
+    }
+    copies
+}
+
+/// Elements of lanes, each of which has parameters of its own.
 struct Lane<'a, T, F, const I: usize, const K: usize> {
     inputs: [&'a [T]; I],
     parameters: [&'a [T]; K],
