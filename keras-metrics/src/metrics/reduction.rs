@@ -47,6 +47,13 @@ impl Kept<'_> {
         add_to(self.count, &samples)
     }
 
+    /// Counts a number in, which stands for so many samples.
+    pub(crate) fn update_number(&self, value: &Tensor, samples: f64) -> Result<()> {
+        let value = ops::cast(value, self.total.dtype())?;
+        add_to(self.total, &ops::multiply(value, samples)?)?;
+        add_to(self.count, &ops::full([], samples, self.count.dtype())?)
+    }
+
     /// [`Kept::update`] with a mask that rode on the predictions.
     pub(crate) fn update_masked(
         &self,
@@ -59,7 +66,14 @@ impl Kept<'_> {
     }
 
     pub(crate) fn result(&self) -> Result<Tensor> {
-        ops::divide_no_nan(self.total, self.count)
+        let count = self.count.value()?;
+        if count.is_meta() {
+            return ops::divide_no_nan(self.total, &count);
+        }
+        match count.item()? == 0.0 {
+            true => ops::zeros_like(count),
+            false => ops::divide(self.total, count),
+        }
     }
 
     pub(crate) fn variables(&self) -> Vec<Variable> {
@@ -135,6 +149,25 @@ impl Mean {
     pub fn update_state_weighted(&self, values: impl Operand, weight: impl Operand) -> Result<()> {
         self.kept()
             .update(&*values.tensor()?, Some(&*weight.tensor()?))
+    }
+
+    /// Counts a number in that is the mean of so many samples.
+    ///
+    /// ```
+    /// use keras_metrics::metrics::Mean;
+    /// use keras_tensor::Tensor;
+    /// let meter = Mean::new();
+    /// meter.update_state_of(&Tensor::scalar(1.0f32), 3)?;
+    /// meter.update_state_of(&Tensor::scalar(5.0f32), 1)?;
+    /// assert_eq!(meter.result()?.item()?, 2.0);
+    /// # Ok::<(), keras_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A tensor of more than one element.
+    pub fn update_state_of(&self, mean: &Tensor, samples: usize) -> Result<()> {
+        let mean = ops::reshape_to(mean, [].into())?;
+        self.kept().update_number(&mean, samples as f64)
     }
 
     /// The mean so far; 0 if nothing was counted.

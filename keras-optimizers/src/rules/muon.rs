@@ -201,7 +201,9 @@ impl UpdateRule for Muon {
                 learning_rate,
                 ..*step
             };
-            return adam.step(&step, weight, gradient, state);
+            let adam = adam.fused(&step, weight.dtype());
+            let adam = adam.expect("without `amsgrad` it is one op");
+            return update::fused(adam, [(weight, gradient, state)]);
         }
         let kept = ops::multiply(&state[0], self.momentum)?;
         let momentum = ops::add(&gradient, kept)?;

@@ -1,8 +1,8 @@
-use keras_tensor::{DType, Result, Tensor, Variable, op};
+use keras_tensor::{DType, Variable, op};
 use serde::{Deserialize, Serialize};
 
 use crate::rule::rounded;
-use crate::{Common, Slot, Step, UpdateRule, update};
+use crate::{Common, Slot, Step, UpdateRule};
 
 /// Adam with Nesterov's momentum (Dozat, 2015).
 ///
@@ -68,14 +68,7 @@ impl UpdateRule for Nadam {
         vec![vec![Slot::zeros("momentum"), Slot::zeros("velocity")]]
     }
 
-    fn step(
-        &self,
-        step: &Step,
-        weight: &Variable,
-        gradient: Tensor,
-        state: &[Variable],
-    ) -> Result<()> {
-        let dtype = weight.dtype();
+    fn fused(&self, step: &Step, dtype: DType) -> Option<op::Update> {
         let (beta_1, beta_2) = (rounded(self.beta_1, dtype), rounded(self.beta_2, dtype));
         let next = Step {
             number: step.number + 1,
@@ -84,7 +77,7 @@ impl UpdateRule for Nadam {
         let (u, next_u) = (self.u(step, dtype), self.u(&next, dtype));
         let product = rounded(step.shared, dtype);
 
-        let nadam = op::Update::Nadam(op::Nadam {
+        Some(op::Update::Nadam(op::Nadam {
             learning_rate: step.learning_rate,
             beta_1,
             beta_2,
@@ -92,8 +85,7 @@ impl UpdateRule for Nadam {
             gradient: [1.0 - u, 1.0 - product],
             correction: 1.0 - step.power(self.beta_2, dtype),
             epsilon: self.epsilon,
-        });
-        update::fused(nadam, weight, gradient, state)
+        }))
     }
 
     /// The product of all momentum coefficients so far.
