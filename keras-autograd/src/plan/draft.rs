@@ -4,7 +4,7 @@ use keras_tensor::op::{self, Binary};
 use keras_tensor::{Op, Result, Tensor};
 use std::collections::HashMap;
 
-use super::{Place, Program, Step};
+use super::{Place, Program, Step, samples};
 use crate::graph::{Graph, Node, Places, Source, Value};
 
 /// Elements from which a repeated tensor is made when it is needed and not kept.
@@ -18,8 +18,8 @@ pub(super) struct Draft {
     ahead: Vec<Node>,
     /// The other ops; a pass leaves a hole where it takes one out.
     pub(super) nodes: Vec<Option<Node>>,
-    inputs: Vec<usize>,
-    outputs: Vec<usize>,
+    pub(super) inputs: Vec<usize>,
+    pub(super) outputs: Vec<usize>,
 }
 
 impl Draft {
@@ -109,8 +109,8 @@ impl Draft {
         Some(views)
     }
 
-    /// Puts ops that only view weights before the others, where these need them.
-    fn with_views(&mut self) {
+    /// Puts ops that only view weights before the others, where these need them; tells how many.
+    fn with_views(&mut self) -> usize {
         let mut needed: Vec<usize> = Vec::new();
         let inputs = self.nodes.iter().flatten().flat_map(|node| &node.inputs);
         for &place in inputs.chain(&self.outputs) {
@@ -123,12 +123,15 @@ impl Draft {
         let views: Vec<Node> = needed.iter().map(|&i| self.ahead[i].clone()).collect();
         let outputs = views.iter().flat_map(|node| &node.outputs);
         outputs.for_each(|&p| self.closed[p] = false);
+        let count = views.len();
         self.nodes.splice(0..0, views.into_iter().map(Some));
+        count
     }
 
     /// The draft as a program.
     pub(super) fn program(mut self) -> Program {
-        self.with_views();
+        let views = self.with_views();
+        let mut samples = samples::find(&self, views);
         let mut remaining = self.uses();
         let mut program = Program {
             inputs: self.inputs.len(),
@@ -168,6 +171,12 @@ impl Draft {
                 outputs,
             });
         }
+        if let Some(samples) = &mut samples
+            && let Some(Place::Slot(slot)) = places.get(&samples.result)
+        {
+            samples.result = *slot;
+        }
+        program.samples = samples;
         let outputs = std::mem::take(&mut self.outputs);
         let outputs = outputs
             .iter()

@@ -5,6 +5,7 @@ mod borders;
 mod draft;
 mod fuse;
 mod run;
+mod samples;
 mod simplify;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::graph::{Graph, Node};
 use draft::Draft;
+use samples::Samples;
 
 /// A computation with inputs of certain shapes, ready to be run many times.
 ///
@@ -58,6 +60,8 @@ struct Program {
     given: Vec<(usize, Tensor)>,
     /// The places of what is kept of it.
     kept: Vec<usize>,
+    /// Ops that are done for a few samples at a time; the result's place is a slot.
+    samples: Option<Samples>,
 }
 
 /// An op, and where its tensors are.
