@@ -145,6 +145,8 @@ struct Job<'a> {
     work: &'a (dyn Fn(usize) + Sync),
     count: usize,
     parts: usize,
+    /// Whether each part is done from its end on.
+    is_backward: bool,
     /// The next piece of each part.
     next: [Counter; PARTS],
     has_failed: AtomicBool,
@@ -175,15 +177,26 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'a> Job<'a> {
-    fn new(work: &'a (dyn Fn(usize) + Sync), count: usize, threads: usize) -> Self {
+    fn new(
+        work: &'a (dyn Fn(usize) + Sync),
+        count: usize,
+        threads: usize,
+        is_backward: bool,
+    ) -> Self {
         let parts = threads.min(PARTS);
         Job {
             work,
             count,
             parts,
+            is_backward,
             next: from_fn(|part| Counter(AtomicUsize::new(part * count / parts))),
             has_failed: AtomicBool::new(false),
         }
+    }
+
+    /// The first piece of a part.
+    fn start(&self, part: usize) -> usize {
+        part * self.count / self.parts
     }
 
     /// Does pieces until none is left, first those of a thread's own part; a panic of one is told, not spread.
@@ -191,13 +204,13 @@ impl<'a> Job<'a> {
         IS_INSIDE.set(true);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             for part in (0..self.parts).map(|i| (thread + i) % self.parts) {
-                let end = (part + 1) * self.count / self.parts;
+                let (start, end) = (self.start(part), self.start(part + 1));
                 loop {
                     let i = self.next[part].0.fetch_add(1, Relaxed);
                     if i >= end {
                         break;
                     }
-                    (self.work)(i);
+                    (self.work)(if self.is_backward { start + end - 1 - i } else { i });
                 }
             }
         }));
@@ -210,13 +223,13 @@ impl<'a> Job<'a> {
 
 impl Pool {
     fn run(&self, count: usize, helpers: usize, work: &(dyn Fn(usize) + Sync)) {
-        let job = Job::new(work, count, helpers + 1);
+        let jobs = self.state.load(Relaxed) & !(JOB - 1);
+        let job = Job::new(work, count, helpers + 1, jobs & JOB != 0);
         // SAFETY: the job is closed, and everybody has left it, before this function returns: helpers join by a change of
         // `state` that fails once it is closed, and nothing between here and `close` panics.
         #[allow(unsafe_code)]
         let shared = unsafe { std::mem::transmute::<&Job<'_>, &'static Job<'static>>(&job) };
         *held(&self.job) = Some(shared);
-        let jobs = self.state.load(Relaxed) & !(JOB - 1);
         let open = jobs.wrapping_add(JOB) + OPEN + SEAT * helpers.min(MOST);
         self.state.store(open, SeqCst);
         if self.asleep.load(SeqCst) > 0 {

@@ -6,7 +6,7 @@ mod rows;
 pub(super) use kernel_gradient::kernel_gradient;
 
 use super::super::Real;
-use super::super::gemm::{Epilogue, Output};
+use super::super::gemm::{Epilogue, Output, expect_read};
 use super::super::shares::for_shares;
 use super::super::vector::{Vector, VectorLoop, Width};
 use super::lines::{Lines, Run};
@@ -47,6 +47,8 @@ struct Segment<'a, T> {
     epilogue: &'a Epilogue<'a, T>,
     /// The element of the whole result that the row begins with.
     start: usize,
+    /// How many rows further the next row of the result reads, and how many elements further.
+    next: (usize, usize),
 }
 
 impl<T: Real> VectorLoop<T> for Gather<'_, T> {
@@ -77,6 +79,7 @@ impl<T: Real> Gather<'_, T> {
                     channels: n,
                     epilogue: self.epilogue,
                     start: line * of_line,
+                    next: lines.next(n),
                 }
                 .sum(width, out);
             }
@@ -145,10 +148,16 @@ impl<T: Real> Segment<'_, T> {
     ) {
         let n = self.channels;
         let mut sums = [V::zero(width); PLACES];
-        for row in taps {
+        let first_new = taps.len().saturating_sub(self.next.0);
+        for (r, row) in taps.iter().enumerate() {
             let tap = |i: usize| V::load(width, &self.kernel[row[i].1 + c..]);
             let taps = [tap(0), tap(1), tap(2)];
             let source = &self.source[row[0].0 + p * ADVANCE * n + c..];
+            if r >= first_new {
+                for column in 0..PLACES * ADVANCE {
+                    expect_read(source.as_ptr().wrapping_add(self.next.1 + column * n), 1);
+                }
+            }
             for column in 0..(PLACES - 1) * ADVANCE + 3 {
                 let x = V::load(width, &source[column * n..]);
                 for (i, sum) in sums.iter_mut().enumerate() {

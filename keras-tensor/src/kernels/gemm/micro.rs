@@ -170,7 +170,7 @@ fn expect_write<T>(element: *const T) {
 
 /// Tells the machine that so many elements are going to be read; nothing happens where there are none.
 #[inline(always)]
-pub(super) fn expect_read<T>(elements: *const T, count: usize) {
+pub(in crate::kernels) fn expect_read<T>(elements: *const T, count: usize) {
     for i in (0..count).step_by(64 / size_of::<T>()) {
         expect::<T, 3>(elements.wrapping_add(i));
     }

@@ -2,6 +2,7 @@
 
 mod epilogue;
 mod micro;
+pub(super) use micro::expect_read;
 mod pack;
 mod view;
 mod work;
