@@ -1,7 +1,7 @@
 //! What plans compute against the computation itself, and what they refuse.
 
 use keras_tensor::op::Pad;
-use keras_tensor::ops::{self, ConvWindow, Padding};
+use keras_tensor::ops::{self, ConvWindow, Padding, Pooling};
 use keras_tensor::random::{Philox, SeedGenerator, normal};
 use keras_tensor::{DType, Op, Result, Tensor, Variable, apply_one};
 
@@ -183,4 +183,47 @@ fn what_is_not_the_same_each_time_has_no_plan() {
         assert!(plan(&[3], work).is_none());
     }
     assert_eq!(before, [state.id(), seeds.state().id()]);
+}
+
+#[test]
+fn large_tensors_are_made_for_a_few_samples_at_a_time() {
+    let (wide, narrow) = (weight(&[1, 1, 3, 256], 1), weight(&[3, 3, 256, 4], 2));
+    let bias = weight(&[256], 3);
+    // 1.6 MB a sample in between.
+    let work = |x: &Tensor| {
+        let y = ops::relu(conv(x, &wide, Some(&bias))?)?;
+        let y = ops::pool(&y, Pooling::Max, &[2, 2], &[2, 2], Padding::Valid)?;
+        ops::mean(conv(&y, &narrow, None)?, [1, 2])
+    };
+    let ops = ["conv_fused", "max_pool", "conv", "mean"];
+    let few = check(&[2, 40, 40, 3], &work, &ops);
+    assert!(few.program.samples.is_none());
+    let many = check(&[7, 40, 40, 3], &work, &ops);
+    let samples = many.program.samples.as_ref().unwrap();
+    assert_eq!((samples.group, samples.batch, samples.ops), (5, 7, 2));
+    // Another weight's value is another result.
+    wide.assign(&noise(&[1, 1, 3, 256], 5)).unwrap();
+    let x = noise(&[7, 40, 40, 3], 9);
+    near(
+        &many.refreshed().unwrap().run(&[&x]).unwrap()[0],
+        &work(&x).unwrap(),
+    );
+}
+
+#[test]
+fn what_looks_at_other_samples_is_done_for_all_at_once() {
+    let wide = weight(&[1, 1, 3, 256], 1);
+    let work = |x: &Tensor| {
+        let y = conv(x, &wide, None)?;
+        ops::pool(
+            ops::subtract(&y, ops::mean(&y, [0])?)?,
+            Pooling::Max,
+            &[2, 2],
+            &[2, 2],
+            Padding::Valid,
+        )
+    };
+    let ops = ["conv", "mean", "subtract", "max_pool"];
+    let plan = check(&[7, 40, 40, 3], &work, &ops);
+    assert!(plan.program.samples.is_none());
 }

@@ -210,7 +210,11 @@ impl<'a> Job<'a> {
                     if i >= end {
                         break;
                     }
-                    (self.work)(if self.is_backward { start + end - 1 - i } else { i });
+                    (self.work)(if self.is_backward {
+                        start + end - 1 - i
+                    } else {
+                        i
+                    });
                 }
             }
         }));
