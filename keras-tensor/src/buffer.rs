@@ -6,7 +6,6 @@
 //! [`LOCAL_LIMIT`] hand over to a list that all threads share (a prefetching thread makes what the training thread lets go).
 
 use bytemuck::{Pod, Zeroable};
-use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::iter::successors;
 use std::ops::Range;
@@ -145,7 +144,8 @@ impl Drop for Held {
             && let Some(unique) = Arc::get_mut(&mut buffer)
         {
             let kept = unique.kept.get_mut();
-            for (_, buffer) in kept.unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let kept = kept.unwrap_or_else(PoisonError::into_inner);
+            while let Some((_, buffer)) = kept.pop() {
                 drop(Held::new(buffer));
             }
             Pool::give(buffer);
@@ -158,6 +158,12 @@ fn size_class(lines: usize) -> usize {
     let lines = lines.max(1);
     let step = (lines.next_power_of_two() / 16).max(1);
     lines.div_ceil(step) * step
+}
+
+/// The number of a size that [`size_class`] gave: 16 sizes up to 16 lines, then 8 for each power of two.
+fn number_of(class: usize) -> usize {
+    let step = (class.next_power_of_two() / 16).max(1);
+    8 * step.ilog2() as usize + class / step
 }
 
 /// Runs work whose tensors are let go soon after one another, such as those of a network's layers: each takes the memory
@@ -181,8 +187,8 @@ const MOST_TIMES: usize = 8;
 
 #[derive(Default)]
 struct Pool {
-    /// By size; the latest of each is the last, with the number of buffers that had been let go by then.
-    free: FxHashMap<usize, Vec<(usize, Arc<Buffer>)>>,
+    /// By the number of their size; the latest of each is the last, with the number of buffers that had been let go by then.
+    free: Vec<Vec<(usize, Arc<Buffer>)>>,
     given: usize,
     bytes: usize,
 }
@@ -219,7 +225,7 @@ impl Pool {
     }
 
     fn pop(&mut self, lines: usize) -> Option<Arc<Buffer>> {
-        let (_, buffer) = self.free.get_mut(&lines)?.pop()?;
+        let (_, buffer) = self.free.get_mut(number_of(lines))?.pop()?;
         self.bytes -= buffer.bytes();
         Some(buffer)
     }
@@ -227,7 +233,8 @@ impl Pool {
     /// The size of the buffer that was let go last of those that are as large as that, and not much larger.
     fn latest(&self, lines: usize) -> Option<usize> {
         let sizes = successors(Some(lines), |size| Some(size_class(size + 1)));
-        let given = |size: &usize| self.free.get(size)?.last().map(|(number, _)| *number);
+        let of_size = |size: usize| self.free.get(number_of(size))?.last();
+        let given = |size: &usize| of_size(*size).map(|(number, _)| *number);
         sizes
             .take_while(|&size| size <= MOST_TIMES * lines)
             .max_by_key(given)
@@ -240,8 +247,11 @@ impl Pool {
         }
         self.bytes += buffer.bytes();
         self.given += 1;
-        let of_size = self.free.entry(buffer.lines()).or_default();
-        of_size.push((self.given, buffer));
+        let number = number_of(buffer.lines());
+        if number >= self.free.len() {
+            self.free.resize_with(number + 1, Vec::new);
+        }
+        self.free[number].push((self.given, buffer));
         None
     }
 }
@@ -250,6 +260,14 @@ impl Pool {
 mod tests {
     use super::*;
     use crate::Tensor;
+
+    #[test]
+    fn sizes_are_numbered_in_their_order() {
+        let classes = successors(Some(1), |&size| Some(size_class(size + 1)));
+        for (number, class) in classes.take(300).enumerate() {
+            assert_eq!(number_of(class), number + 1, "of {class} lines");
+        }
+    }
 
     #[test]
     fn a_dropped_buffer_comes_back() {
