@@ -234,7 +234,10 @@ impl Layer for Stack {
         let mut x = x.clone();
         let mut layers = self.layers.iter().peekable();
         while let Some(layer) = layers.next() {
-            let next = layers.peek().filter(|_| cx.is_training());
+            let dtype = layer.compute_dtype();
+            let next = layers
+                .peek()
+                .filter(|l| cx.is_training() && l.compute_dtype() == dtype);
             if let Some(Follows::Activation(activation)) = next.and_then(|l| l.follows()) {
                 let then = Following {
                     residual: None,

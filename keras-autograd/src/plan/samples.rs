@@ -43,12 +43,15 @@ pub(super) fn find(draft: &Draft, views: usize) -> Option<Samples> {
     let largest_after = |i: usize| nodes[i..].iter().map(|node| bytes(node.outputs[0])).max();
     let (mut open, mut largest, mut best) = (Vec::new(), 0, None);
     for (i, node) in nodes.iter().enumerate().skip(views) {
-        let is_apart = works_on_samples(&node.op)
-            && node.outputs.iter().all(|&place| is_sample(place))
-            && node
-                .inputs
-                .iter()
-                .all(|&place| is_shared[place] || is_sample(place));
+        let of_samples = samples_of(node);
+        let is_apart = of_samples.is_some_and(|[first, last]| {
+            let mut inputs = node.inputs.iter().enumerate();
+            let fits = |(i, &place): (usize, &usize)| match i == first || i == last {
+                true => is_sample(place) && !is_shared[place],
+                false => is_shared[place],
+            };
+            inputs.all(fits) && node.outputs.iter().all(|&place| is_sample(place))
+        });
         if !is_apart {
             break;
         }
@@ -78,14 +81,17 @@ pub(super) fn find(draft: &Draft, views: usize) -> Option<Samples> {
     best
 }
 
-/// Whether an op makes of each sample, which the first axis counts, what it makes of it in any batch.
-fn works_on_samples(op: &Op) -> bool {
-    match op {
+/// Which of its inputs hold samples, for an op that makes of each sample, which the first axis counts, what it makes of it in any
+/// batch.
+fn samples_of(node: &Node) -> Option<[usize; 2]> {
+    let works_on_samples = match &node.op {
         Op::Conv(conv) => conv.part == ConvPart::Output,
         Op::Pool(pool) => matches!(pool.part, PoolPart::Max | PoolPart::Mean),
         Op::ScaleShift(axis) => *axis > 0,
         Op::Pad(pad) => pad.before.first() == Some(&0) && pad.after.first() == Some(&0),
+        Op::ConvFused(conv) if conv.has_residual => return Some([0, node.inputs.len() - 1]),
         Op::ConvFused(_) | Op::Unary(_) | Op::Clip(_) => true,
         _ => false,
-    }
+    };
+    works_on_samples.then_some([0, 0])
 }

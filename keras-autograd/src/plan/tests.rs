@@ -226,4 +226,21 @@ fn what_looks_at_other_samples_is_done_for_all_at_once() {
     let ops = ["conv", "mean", "subtract", "max_pool"];
     let plan = check(&[7, 40, 40, 3], &work, &ops);
     assert!(plan.program.samples.is_none());
+    // A kernel that is given has as many rows as there are samples, but it is no sample.
+    let shapes: [&[usize]; 2] = [&[3, 60, 60, 3], &[3, 3, 3, 256]];
+    let metas = shapes.map(|shape| Tensor::meta(shape, DType::F32));
+    let work = |x: &[Tensor; 2]| {
+        let y = ops::conv_fused(&x[0], &x[1], WINDOW, None, Default::default())?;
+        Ok(vec![ops::pool(
+            &y,
+            Pooling::Max,
+            &[4, 4],
+            &[4, 4],
+            Padding::Valid,
+        )?])
+    };
+    let plan = Plan::new(Graph::trace(&metas, || work(&metas)).unwrap()).unwrap();
+    let inputs = shapes.map(|shape| noise(shape, 9));
+    let outputs = plan.run(&inputs.each_ref()).unwrap();
+    near(&outputs[0], &work(&inputs).unwrap()[0]);
 }

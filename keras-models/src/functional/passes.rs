@@ -40,6 +40,9 @@ pub(super) fn find(steps: &mut [Step], uses: &[usize]) {
         };
         while let Some(next) = consumers[place].filter(|_| uses[place] == 1) {
             let step = &steps[next];
+            if step.layer.compute_dtype() != steps[head].layer.compute_dtype() {
+                break;
+            }
             match step.layer.follows() {
                 Some(Follows::Sum) if pass.covers.is_empty() && alone(step, 2).is_some() => {
                     let other = step.arguments.tensors().find(|&&p| p != place);

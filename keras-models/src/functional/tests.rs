@@ -276,3 +276,13 @@ fn what_follows_normalization_is_the_same_in_one_pass_and_one_after_the_other() 
     assert_eq!(trained(&one), trained(&apart));
     assert_eq!(passes(&apart) - passes(&one), 1);
 }
+
+#[test]
+fn a_layer_of_another_dtype_is_not_done_in_the_pass_of_the_one_before() {
+    let x = Input::new([6]).symbolic();
+    let y = BatchNormalization::new().on(&x).unwrap();
+    let half = Activation::new("relu").dtype("float16");
+    let model = Model::new(&x, &half.on(&y).unwrap()).unwrap();
+    let outputs = model.call_many(&ones([8, 6]), &Call::training()).unwrap();
+    assert_eq!(outputs[0].dtype(), DType::F16);
+}
