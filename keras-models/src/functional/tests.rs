@@ -282,7 +282,7 @@ fn a_layer_of_another_dtype_is_not_done_in_the_pass_of_the_one_before() {
     let x = Input::new([6]).symbolic();
     let y = BatchNormalization::new().on(&x).unwrap();
     let half = Activation::new("relu").dtype("float16");
-    let model = Model::new(&x, &half.on(&y).unwrap()).unwrap();
+    let model = Model::new(&x, half.on(&y).unwrap()).unwrap();
     let outputs = model.call_many(&ones([8, 6]), &Call::training()).unwrap();
     assert_eq!(outputs[0].dtype(), DType::F16);
 }
