@@ -1,4 +1,4 @@
-use keras_tensor::{DType, Error, Result, Shape, Tensor, Variable, op};
+use keras_tensor::{DType, Result, Shape, Tensor, Variable};
 use std::any::Any;
 
 use crate::Common;
@@ -46,12 +46,7 @@ pub trait UpdateRule: Any + Send + Sync {
     /// weights do, each with all its slots. `[[m, v], [h]]` makes `m1 v1 m2 v2 h1 h2`.
     fn slots(&self, weight: &Variable) -> Vec<Vec<Slot>>;
 
-    /// The update of weights of this dtype as one op, if it is one.
-    fn fused(&self, _step: &Step, _dtype: DType) -> Option<op::Update> {
-        None
-    }
-
-    /// Updates one weight and its state, where [`UpdateRule::fused`] gives no op.
+    /// Updates one weight and its state.
     ///
     /// `gradient` has the shape and dtype of `weight`, and is already clipped. `state` has one variable a slot, in the
     /// order of [`UpdateRule::slots`].
@@ -60,14 +55,11 @@ pub trait UpdateRule: Any + Send + Sync {
     /// No memory, or an operation that failed.
     fn step(
         &self,
-        _step: &Step,
-        _weight: &Variable,
-        _gradient: Tensor,
-        _state: &[Variable],
-    ) -> Result<()> {
-        let wanted = "a rule with `fused` or `step`";
-        Err(Error::argument("optimizer", "a rule with neither", wanted))
-    }
+        step: &Step,
+        weight: &Variable,
+        gradient: Tensor,
+        state: &[Variable],
+    ) -> Result<()>;
 
     /// How much a weight shrinks before each step, as a share of the learning rate.
     fn weight_decay(&self, _weight: &Variable) -> Option<f64> {

@@ -3,38 +3,42 @@
 //! They write over the memory of a variable where nobody else holds its value.
 
 use keras_tensor::{Op, Result, SmallVec, Tensor, Variable, apply_owned, op, ops};
+use std::iter::once;
 
-/// A weight, its gradient and its state.
-pub type Due<'a> = (&'a Variable, Tensor, &'a [Variable]);
-
-/// Runs a fused update, [`Op::Update`], on weights of one dtype and their states, all in one pass.
+/// Runs a fused update, [`Op::Update`], on a weight and its state.
 ///
 /// # Errors
 /// Values that do not fit the op; then nothing has changed.
-pub fn fused<'a>(update: op::Update, due: impl IntoIterator<Item = Due<'a>>) -> Result<()> {
+pub fn fused(
+    update: op::Update,
+    weight: &Variable,
+    gradient: Tensor,
+    state: &[Variable],
+) -> Result<()> {
     let op = Op::Update(update);
     // A value that was taken out must come back, so whatever can fail is done before: lazy values are made, and
     // inference checks shapes and dtypes.
-    let mut inputs: SmallVec<[Tensor; 4]> = SmallVec::new();
-    let mut variables: SmallVec<[Option<&Variable>; 4]> = SmallVec::new();
-    for (weight, gradient, state) in due {
-        inputs.push(weight.value()?);
-        inputs.push(gradient);
-        variables.extend([Some(weight), None]);
+    {
+        let mut before: SmallVec<[Tensor; 4]> = SmallVec::new();
+        before.push(weight.value()?);
+        before.push(gradient.clone());
         for v in state {
-            inputs.push(v.value()?);
-            variables.push(Some(v));
+            before.push(v.value()?);
         }
+        let refs: SmallVec<[&Tensor; 4]> = before.iter().collect();
+        op::infer(&op, &refs)?;
     }
-    op::infer(&op, &inputs.iter().collect::<SmallVec<[&Tensor; 4]>>())?;
-    for (input, variable) in inputs.iter_mut().zip(&variables) {
-        if let Some(variable) = variable {
-            *input = variable.take()?;
-        }
+    let mut inputs: SmallVec<[Tensor; 4]> = SmallVec::new();
+    inputs.push(weight.take()?);
+    inputs.push(gradient);
+    for v in state {
+        inputs.push(v.take()?);
     }
     let outputs = apply_owned(op, inputs)?;
-    let mut written = variables.into_iter().flatten().zip(outputs);
-    written.try_for_each(|(variable, value)| variable.put(value))
+    once(weight)
+        .chain(state)
+        .zip(outputs)
+        .try_for_each(|(variable, value)| variable.put(value))
 }
 
 /// `variable -= factor * amount`
@@ -47,7 +51,7 @@ pub fn subtract(variable: &Variable, amount: Tensor, factor: f64) -> Result<()> 
         momentum: 0.0,
         nesterov: false,
     });
-    fused(descent, [(variable, amount, &[][..])])
+    fused(descent, variable, amount, &[])
 }
 
 /// `average = kept * average + (1 - kept) * value`, given back.

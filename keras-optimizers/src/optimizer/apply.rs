@@ -92,28 +92,19 @@ impl Optimizer {
             step.shared = shared.value()?.item()?;
         }
         let undecayed = self.undecayed();
-        for (tracked, gradient) in state.weights.iter().zip(&*gradients) {
+        for (tracked, gradient) in state.weights.iter().zip(gradients) {
+            let Some(gradient) = gradient.take() else {
+                continue;
+            };
             let weight = &tracked.weight;
             let decay = resolved.rule.weight_decay(weight);
-            let decay = decay.filter(|_| gradient.is_some() && !undecayed.has(weight));
-            if let Some(decay) = decay {
+            if let Some(decay) = decay.filter(|_| !undecayed.has(weight)) {
                 let shrunk = ops::multiply(weight, decay)?;
                 update::subtract(weight, shrunk, step.learning_rate)?;
             }
-        }
-        let due = state.weights.iter().zip(gradients);
-        let due = due.filter_map(|(tracked, gradient)| {
-            Some((&tracked.weight, gradient.take()?, &tracked.slots[..]))
-        });
-        let mut due = due.peekable();
-        while let Some(dtype) = due.peek().map(|(weight, ..)| weight.dtype()) {
-            let mut of_dtype = std::iter::from_fn(|| due.next_if(|(w, ..)| w.dtype() == dtype));
-            match resolved.rule.fused(&step, dtype) {
-                Some(op) => update::fused(op, of_dtype)?,
-                None => of_dtype.try_for_each(|(weight, gradient, slots)| {
-                    resolved.rule.step(&step, weight, gradient, slots)
-                })?,
-            }
+            resolved
+                .rule
+                .step(&step, weight, gradient, &tracked.slots)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-use keras_tensor::{DType, Variable, op};
+use keras_tensor::{Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
-use crate::{Common, Slot, Step, UpdateRule};
+use crate::{Common, Slot, Step, UpdateRule, update};
 
 /// Steps that shrink with the sum of squared gradients, for each element on its own (Duchi et al., 2011).
 ///
@@ -60,10 +60,17 @@ impl UpdateRule for Adagrad {
         )]]
     }
 
-    fn fused(&self, step: &Step, _: DType) -> Option<op::Update> {
-        Some(op::Update::Adagrad(op::Adagrad {
+    fn step(
+        &self,
+        step: &Step,
+        weight: &Variable,
+        gradient: Tensor,
+        state: &[Variable],
+    ) -> Result<()> {
+        let adagrad = op::Update::Adagrad(op::Adagrad {
             learning_rate: step.learning_rate,
             epsilon: self.epsilon,
-        }))
+        });
+        update::fused(adagrad, weight, gradient, state)
     }
 }

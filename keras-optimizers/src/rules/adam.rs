@@ -1,4 +1,4 @@
-use keras_tensor::{DType, Result, Tensor, Variable, op, ops};
+use keras_tensor::{Result, Tensor, Variable, op, ops};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
@@ -62,14 +62,6 @@ impl Adam {
     }
 }
 
-impl Adam {
-    /// The learning rate with both bias corrections in it.
-    fn alpha(&self, step: &Step, dtype: DType) -> f64 {
-        let left = |beta| 1.0 - step.power(beta, dtype);
-        step.learning_rate * left(self.beta_2).sqrt() / left(self.beta_1)
-    }
-}
-
 impl UpdateRule for Adam {
     fn common(&self) -> &Common {
         &self.common
@@ -87,16 +79,6 @@ impl UpdateRule for Adam {
         slots
     }
 
-    fn fused(&self, step: &Step, dtype: DType) -> Option<op::Update> {
-        let adam = op::Adam {
-            alpha: self.alpha(step, dtype),
-            beta_1: self.beta_1,
-            beta_2: self.beta_2,
-            epsilon: self.epsilon,
-        };
-        (!self.amsgrad).then_some(op::Update::Adam(adam))
-    }
-
     fn step(
         &self,
         step: &Step,
@@ -104,13 +86,24 @@ impl UpdateRule for Adam {
         gradient: Tensor,
         state: &[Variable],
     ) -> Result<()> {
+        let left = |beta| 1.0 - step.power(beta, weight.dtype());
+        let alpha = step.learning_rate * left(self.beta_2).sqrt() / left(self.beta_1);
+        if !self.amsgrad {
+            let adam = op::Update::Adam(op::Adam {
+                alpha,
+                beta_1: self.beta_1,
+                beta_2: self.beta_2,
+                epsilon: self.epsilon,
+            });
+            return update::fused(adam, weight, gradient, state);
+        }
         let momentum = update::approach(&state[0], &gradient, 1.0 - self.beta_1)?;
         let squares = ops::square(&gradient)?;
         let velocity = update::approach(&state[1], &squares, 1.0 - self.beta_2)?;
         let largest = ops::maximum(&state[2], velocity)?;
         state[2].assign(&largest)?;
         let root = ops::add(ops::sqrt(largest)?, self.epsilon)?;
-        let scaled = ops::multiply(momentum, self.alpha(step, weight.dtype()))?;
+        let scaled = ops::multiply(momentum, alpha)?;
         update::subtract(weight, ops::divide(scaled, root)?, 1.0)
     }
 }

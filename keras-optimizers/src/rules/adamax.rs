@@ -1,7 +1,7 @@
-use keras_tensor::{DType, Variable, op};
+use keras_tensor::{Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
-use crate::{Common, Slot, Step, UpdateRule};
+use crate::{Common, Slot, Step, UpdateRule, update};
 
 /// Adam with the largest recent gradient in place of the mean square (Kingma and Ba, 2014, section 7).
 ///
@@ -65,13 +65,20 @@ impl UpdateRule for Adamax {
         vec![vec![Slot::zeros("momentum"), Slot::zeros("norm")]]
     }
 
-    fn fused(&self, step: &Step, dtype: DType) -> Option<op::Update> {
-        Some(op::Update::Adamax(op::Adamax {
+    fn step(
+        &self,
+        step: &Step,
+        weight: &Variable,
+        gradient: Tensor,
+        state: &[Variable],
+    ) -> Result<()> {
+        let adamax = op::Update::Adamax(op::Adamax {
             learning_rate: step.learning_rate,
             beta_1: self.beta_1,
             beta_2: self.beta_2,
-            correction: 1.0 - step.power(self.beta_1, dtype),
+            correction: 1.0 - step.power(self.beta_1, weight.dtype()),
             epsilon: self.epsilon,
-        }))
+        });
+        update::fused(adamax, weight, gradient, state)
     }
 }

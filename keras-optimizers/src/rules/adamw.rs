@@ -1,4 +1,4 @@
-use keras_tensor::{DType, Error, Result, Tensor, Variable, op};
+use keras_tensor::{Error, Result, Tensor, Variable};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::common::read_over;
@@ -73,10 +73,6 @@ impl UpdateRule for AdamW {
 
     fn slots(&self, weight: &Variable) -> Vec<Vec<Slot>> {
         self.adam.slots(weight)
-    }
-
-    fn fused(&self, step: &Step, dtype: DType) -> Option<op::Update> {
-        self.adam.fused(step, dtype)
     }
 
     fn step(

@@ -1,8 +1,8 @@
-use keras_tensor::{DType, Error, Result, Variable, op};
+use keras_tensor::{Error, Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
 use crate::rule::rounded;
-use crate::{Common, Slot, Step, UpdateRule};
+use crate::{Common, Slot, Step, UpdateRule, update};
 
 /// Steps of one size in the direction of the momentum (Chen et al., 2023).
 ///
@@ -60,15 +60,22 @@ impl UpdateRule for Lion {
         vec![vec![Slot::zeros("momentum")]]
     }
 
-    fn fused(&self, step: &Step, dtype: DType) -> Option<op::Update> {
+    fn step(
+        &self,
+        step: &Step,
+        weight: &Variable,
+        gradient: Tensor,
+        state: &[Variable],
+    ) -> Result<()> {
         // Keras casts the betas before it subtracts them from 1.
-        let beta_1 = rounded(self.beta_1, dtype);
-        let beta_2 = rounded(self.beta_2, dtype);
-        Some(op::Update::Lion(op::Lion {
+        let beta_1 = rounded(self.beta_1, weight.dtype());
+        let beta_2 = rounded(self.beta_2, weight.dtype());
+        let lion = op::Update::Lion(op::Lion {
             learning_rate: step.learning_rate,
             beta_1,
             beta_2,
-        }))
+        });
+        update::fused(lion, weight, gradient, state)
     }
 
     fn check(&self) -> Result<()> {

@@ -201,9 +201,7 @@ impl UpdateRule for Muon {
                 learning_rate,
                 ..*step
             };
-            let adam = adam.fused(&step, weight.dtype());
-            let adam = adam.expect("without `amsgrad` it is one op");
-            return update::fused(adam, [(weight, gradient, state)]);
+            return adam.step(&step, weight, gradient, state);
         }
         let kept = ops::multiply(&state[0], self.momentum)?;
         let momentum = ops::add(&gradient, kept)?;

@@ -1,8 +1,8 @@
-use keras_tensor::{DType, Variable, op};
+use keras_tensor::{DType, Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
 use crate::rule::rounded;
-use crate::{Common, Slot, Step, UpdateRule};
+use crate::{Common, Slot, Step, UpdateRule, update};
 
 /// Adam with Nesterov's momentum (Dozat, 2015).
 ///
@@ -68,7 +68,14 @@ impl UpdateRule for Nadam {
         vec![vec![Slot::zeros("momentum"), Slot::zeros("velocity")]]
     }
 
-    fn fused(&self, step: &Step, dtype: DType) -> Option<op::Update> {
+    fn step(
+        &self,
+        step: &Step,
+        weight: &Variable,
+        gradient: Tensor,
+        state: &[Variable],
+    ) -> Result<()> {
+        let dtype = weight.dtype();
         let (beta_1, beta_2) = (rounded(self.beta_1, dtype), rounded(self.beta_2, dtype));
         let next = Step {
             number: step.number + 1,
@@ -77,7 +84,7 @@ impl UpdateRule for Nadam {
         let (u, next_u) = (self.u(step, dtype), self.u(&next, dtype));
         let product = rounded(step.shared, dtype);
 
-        Some(op::Update::Nadam(op::Nadam {
+        let nadam = op::Update::Nadam(op::Nadam {
             learning_rate: step.learning_rate,
             beta_1,
             beta_2,
@@ -85,7 +92,8 @@ impl UpdateRule for Nadam {
             gradient: [1.0 - u, 1.0 - product],
             correction: 1.0 - step.power(self.beta_2, dtype),
             epsilon: self.epsilon,
-        }))
+        });
+        update::fused(nadam, weight, gradient, state)
     }
 
     /// The product of all momentum coefficients so far.

@@ -1,4 +1,4 @@
-use keras_tensor::{DType, Result, Tensor, Variable, op, ops};
+use keras_tensor::{Result, Tensor, Variable, op, ops};
 use serde::{Deserialize, Serialize};
 
 use crate::{Common, Slot, Step, UpdateRule, update};
@@ -81,16 +81,6 @@ impl UpdateRule for RMSprop {
         slots
     }
 
-    fn fused(&self, step: &Step, _: DType) -> Option<op::Update> {
-        let rmsprop = op::Rmsprop {
-            learning_rate: step.learning_rate,
-            rho: self.rho,
-            momentum: self.momentum,
-            epsilon: self.epsilon,
-        };
-        (!self.centered).then_some(op::Update::Rmsprop(rmsprop))
-    }
-
     fn step(
         &self,
         step: &Step,
@@ -98,6 +88,15 @@ impl UpdateRule for RMSprop {
         gradient: Tensor,
         state: &[Variable],
     ) -> Result<()> {
+        if !self.centered {
+            let rmsprop = op::Update::Rmsprop(op::Rmsprop {
+                learning_rate: step.learning_rate,
+                rho: self.rho,
+                momentum: self.momentum,
+                epsilon: self.epsilon,
+            });
+            return update::fused(rmsprop, weight, gradient, state);
+        }
         let spread = update::blend(&state[0], self.rho, &ops::square(&gradient)?)?;
         let mean = update::blend(&state[state.len() - 1], self.rho, &gradient)?;
         let spread = ops::subtract(spread, ops::square(mean)?)?;

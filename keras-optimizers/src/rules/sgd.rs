@@ -1,7 +1,7 @@
-use keras_tensor::{DType, Error, Result, Variable, op};
+use keras_tensor::{Error, Result, Tensor, Variable, op};
 use serde::{Deserialize, Serialize};
 
-use crate::{Common, Slot, Step, UpdateRule};
+use crate::{Common, Slot, Step, UpdateRule, update};
 
 /// Gradient descent, with momentum if wanted.
 ///
@@ -60,12 +60,19 @@ impl UpdateRule for SGD {
         vec![vec![Slot::zeros("momentum")]]
     }
 
-    fn fused(&self, step: &Step, _: DType) -> Option<op::Update> {
-        Some(op::Update::Sgd(op::Sgd {
+    fn step(
+        &self,
+        step: &Step,
+        weight: &Variable,
+        gradient: Tensor,
+        state: &[Variable],
+    ) -> Result<()> {
+        let descent = op::Update::Sgd(op::Sgd {
             learning_rate: step.learning_rate,
             momentum: self.momentum,
             nesterov: self.nesterov,
-        }))
+        });
+        update::fused(descent, weight, gradient, state)
     }
 
     fn check(&self) -> Result<()> {

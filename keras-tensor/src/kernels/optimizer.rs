@@ -106,30 +106,24 @@ fn stepped<T: Element + Send + Sync, const S: usize>(
     inputs: SmallVec<[Tensor; 4]>,
     f: impl Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send,
 ) -> Result<Outputs> {
-    let mut gradients: SmallVec<[Tensor; 1]> = SmallVec::new();
-    let mut written: SmallVec<[Writable; 3]> = SmallVec::new();
-    for (i, input) in inputs.into_iter().enumerate() {
-        match i % (2 + S) {
-            1 => gradients.push(input),
-            _ => written.push(Writable::new(input)?),
-        }
-    }
-    let weights = written.chunks_exact_mut(1 + S).zip(&gradients);
-    let steps = weights.map(|(written, g)| {
-        let mut slices = written.iter_mut().map(Writable::elements::<T>);
-        let mut slice = || slices.next().expect("the door has counted the inputs");
-        Steps {
-            w: slice(),
-            g: g.raw::<T>(),
-            state: array::from_fn(|_| slice()),
-            f,
-        }
-    });
+    let mut inputs = inputs.into_iter();
+    let mut next = || inputs.next().expect("the door has counted the inputs");
+    let (w, g) = (next(), next());
+    let written = std::iter::once(w).chain(inputs).map(Writable::new);
+    let mut written: SmallVec<[Writable; 3]> = written.collect::<Result<_>>()?;
+    let mut slices = written.iter_mut().map(Writable::elements::<T>);
+    let mut slice = || slices.next().expect("the door has counted the inputs");
+    let steps = Steps {
+        w: slice(),
+        g: g.raw::<T>(),
+        state: array::from_fn(|_| slice()),
+        f,
+    };
     divided_by(steps, SHARE);
     Ok(written.into_iter().map(Writable::finish).collect())
 }
 
-/// Weights and their states after a step.
+/// A weight and its state after a step.
 pub(super) fn update(u: &Update, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
     with_float!(inputs[0].dtype(), T => {
         let toward = |average: T, value: T, share: T| average + (value - average) * share;

@@ -111,8 +111,8 @@ fn first_error(work: impl FnOnce(&(dyn Fn(Result<()>) + Sync))) -> Result<()> {
     failed.into_inner().map_or(Ok(()), Err)
 }
 
-/// Parts of loops that are shared at a time, so that they take no memory from the system.
-const PARTS: usize = 32;
+/// Parts of a loop that take no memory from the system.
+const PARTS: usize = 16;
 
 /// A loop over several slices of one length that can be cut in two.
 pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
@@ -120,50 +120,21 @@ pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
     fn split_at(self, middle: usize) -> (Self, Self);
 }
 
-/// Runs loops in shares of `share` elements, or of more where one is long; by one thread if that is all that there is.
-pub(super) fn divided_by<L: Divide>(all: impl IntoIterator<Item = L>, share: usize) {
-    let mut parts = Parts(SmallVec::new());
-    for mut work in all {
-        let size = work.len();
-        let most = share.max(size.div_ceil(PARTS / 2));
-        while work.len() > most {
-            let place = size - work.len() + most / 2;
-            let (part, rest) = work.split_at(most);
-            parts.push(part, place as f64 / size as f64, share);
-            work = rest;
-        }
-        let place = size - work.len() / 2;
-        parts.push(work, place as f64 / size as f64, share);
+/// Runs a loop in shares of `share` elements, or of more, so that there are no more than [`PARTS`].
+pub(super) fn divided_by<L: Divide>(mut work: L, share: usize) {
+    let mut parts: SmallVec<[Mutex<Option<L>>; PARTS]> = SmallVec::new();
+    let share = share.max(work.len().div_ceil(PARTS));
+    while work.len() > share {
+        let (part, rest) = work.split_at(share);
+        parts.push(Mutex::new(Some(part)));
+        work = rest;
     }
-    parts.run(share);
-}
-
-/// Parts that no thread has taken yet, and where in its loop each lies, between 0 and 1.
-struct Parts<L>(SmallVec<[(f64, Mutex<Option<L>>); PARTS]>);
-
-impl<L: Divide> Parts<L> {
-    /// One part more; where there is no room, those that are there run first.
-    fn push(&mut self, part: L, place: f64, share: usize) {
-        if self.0.len() == PARTS {
-            self.run(share);
-        }
-        self.0.push((place, Mutex::new(Some(part))));
+    if parts.is_empty() {
+        return vectorized(work);
     }
-
-    fn run(&mut self, share: usize) {
-        let size = |part: &Mutex<Option<L>>| Some(part.lock().ok()?.as_ref()?.len());
-        let size: usize = self.0.iter().filter_map(|(_, part)| size(part)).sum();
-        // The first thread begins with what comes first in each loop, as it did when that was made.
-        self.0.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let parts = &self.0;
-        let run = |i: usize| {
-            let part = parts[i].1.lock().ok().and_then(|mut part| part.take());
-            vectorized(part.expect("every part is taken once"));
-        };
-        match size <= share {
-            true => (0..parts.len()).for_each(run),
-            false => threads::share(parts.len(), &run),
-        }
-        self.0.clear();
-    }
+    parts.push(Mutex::new(Some(work)));
+    threads::share(parts.len(), &|i| {
+        let part = parts[i].lock().ok().and_then(|mut part| part.take());
+        vectorized(part.expect("every part is taken once"));
+    });
 }

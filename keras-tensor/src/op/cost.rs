@@ -109,10 +109,7 @@ impl Op {
             Op::Attention(_) => attention(inputs, outputs[0], 2),
             // Scores once more, and two products for each of the forward ones.
             Op::AttentionGrad(_) => attention(inputs, inputs[inputs.len() - 1], 5),
-            Op::Update(u) => {
-                let weights = inputs.iter().step_by(2 + u.states());
-                update(u) * weights.map(|w| w.size()).sum::<usize>()
-            }
+            Op::Update(u) => update(u) * x,
         }
     }
 

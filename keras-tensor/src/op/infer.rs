@@ -441,14 +441,8 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             spec(inputs[0].dtype(), shape)
         }
         Op::Update(u) => {
-            let of_weight = 2 + u.states();
-            count(inputs.len().next_multiple_of(of_weight).max(of_weight))?;
-            same_dtype(op.name(), inputs)?;
-            let mut specs = Specs::new();
-            for inputs in inputs.chunks(of_weight) {
-                specs.extend(update(op.name(), inputs, 1)?);
-            }
-            specs
+            count(2 + u.states())?;
+            update(op.name(), inputs, 1)?
         }
         Op::Recurrent(r) => {
             count(r.inputs())?;

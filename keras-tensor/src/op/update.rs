@@ -1,7 +1,7 @@
 //! Steps of optimizers.
 
-/// Attributes of [`super::Op::Update`]: how weights and what is kept of them change. Inputs are a weight, its gradient and its
-/// state, one weight after the other, all of one dtype; results are all but the gradients.
+/// Attributes of [`super::Op::Update`]: how a weight and what is kept of it change. Inputs are the weight, its gradient and
+/// the state; results are all but the gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Update {
     /// Gradient descent.

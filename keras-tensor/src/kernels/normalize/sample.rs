@@ -38,7 +38,7 @@ pub(super) fn normalize<T: Number + Float>(
         epsilon,
         centered,
     };
-    divided_by([work], (SHARE / gamma.len()).max(1));
+    divided_by(work, (SHARE / gamma.len()).max(1));
     Ok(())
 }
 
@@ -134,7 +134,7 @@ pub(super) fn normalize_grad<T: Number + Float>(
             epsilon,
             centered,
         };
-        divided_by([work], (SHARE / (BLOCK * size)).max(1));
+        divided_by(work, (SHARE / (BLOCK * size)).max(1));
         let lanes = Lanes {
             outer: blocks,
             axis: size,
