@@ -234,11 +234,9 @@ impl Layer for Stack {
         let mut x = x.clone();
         let mut layers = self.layers.iter().peekable();
         while let Some(layer) = layers.next() {
-            let dtype = layer.compute_dtype();
-            let next = layers
-                .peek()
-                .filter(|l| cx.is_training() && l.compute_dtype() == dtype);
-            if let Some(Follows::Activation(activation)) = next.and_then(|l| l.follows()) {
+            let next = layers.peek().filter(|_| cx.is_training());
+            let follows = next.and_then(|next| layer.followed_by(next));
+            if let Some(Follows::Activation(activation)) = follows {
                 let then = Following {
                     residual: None,
                     activation,

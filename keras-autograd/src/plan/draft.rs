@@ -131,10 +131,11 @@ impl Draft {
     /// The draft as a program.
     pub(super) fn program(mut self) -> Program {
         let views = self.with_views();
-        let mut samples = samples::find(&self, views);
+        let samples = samples::find(&self, views);
         let mut remaining = self.uses();
         let mut program = Program {
             inputs: self.inputs.len(),
+            samples,
             ..Program::default()
         };
         let mut places: HashMap<usize, Place> = HashMap::new();
@@ -171,12 +172,6 @@ impl Draft {
                 outputs,
             });
         }
-        if let Some(samples) = &mut samples
-            && let Some(Place::Slot(slot)) = places.get(&samples.result)
-        {
-            samples.result = *slot;
-        }
-        program.samples = samples;
         let outputs = std::mem::take(&mut self.outputs);
         let outputs = outputs
             .iter()

@@ -60,7 +60,7 @@ struct Program {
     given: Vec<(usize, Tensor)>,
     /// The places of what is kept of it.
     kept: Vec<usize>,
-    /// Ops that are done for a few samples at a time; the result's place is a slot.
+    /// Ops that are done for a few samples at a time.
     samples: Option<Samples>,
 }
 

@@ -58,7 +58,9 @@ impl Plan {
 
     /// The ops that are done for some samples after the others.
     fn by_samples(&self, samples: &Samples, inputs: &[&Tensor], slots: &mut Slots) -> Result<()> {
+        const MADE: &str = "the others need what the last of these ops makes";
         let steps = &self.program.steps[..samples.ops];
+        let result = steps.last().and_then(|step| step.outputs[0]).expect(MADE);
         let mut parts: Vec<Tensor> = Vec::new();
         for start in (0..samples.batch).step_by(samples.group) {
             let count = samples.group.min(samples.batch - start);
@@ -69,11 +71,10 @@ impl Plan {
             let inputs: Vec<Tensor> = inputs.iter().map(part).collect::<Result<_>>()?;
             let inputs: Vec<&Tensor> = inputs.iter().collect();
             self.carry_out(steps, &inputs, slots)?;
-            let part = slots[samples.result].take();
-            parts.push(part.expect("the last of these ops made it").fitted()?);
+            parts.push(slots[result].take().expect(MADE).fitted()?);
         }
         let parts: Vec<&Tensor> = parts.iter().collect();
-        slots[samples.result] = Some(ops::concatenate(&parts, 0)?);
+        slots[result] = Some(ops::concatenate(&parts, 0)?);
         Ok(())
     }
 

@@ -15,10 +15,8 @@ pub(super) struct Samples {
     /// How many samples at a time, of how many.
     pub(super) group: usize,
     pub(super) batch: usize,
-    /// How many ops.
+    /// How many ops; the others need what the last of them makes, and nothing else of theirs.
     pub(super) ops: usize,
-    /// The place of what the others need of it.
-    pub(super) result: usize,
 }
 
 /// Finds such ops: each works on samples apart, some tensor of a whole batch is large, none is after them as far as can be,
@@ -71,7 +69,6 @@ pub(super) fn find(draft: &Draft, views: usize) -> Option<Samples> {
                 group,
                 batch,
                 ops: i + 1,
-                result,
             });
             if largest_after(i + 1).is_none_or(|bytes| bytes <= LARGE) {
                 break;

@@ -66,10 +66,12 @@ impl LayerRef {
         self.run(cx, || self.0.layer.call_then(x, then, cx))
     }
 
-    /// What the layer is, where a layer before it may do it in the same pass.
-    pub fn follows(&self) -> Option<Follows> {
-        let is_alone = self.0.layer.activity_regularizer().is_none();
-        self.0.layer.follows().filter(|_| is_alone)
+    /// What the layer `next` is, where this one may do it in its own pass: both compute in one dtype, and nothing else is done with
+    /// the output of `next`.
+    pub fn followed_by(&self, next: &LayerRef) -> Option<Follows> {
+        let fits = self.compute_dtype() == next.compute_dtype();
+        let fits = fits && next.0.layer.activity_regularizer().is_none();
+        next.0.layer.follows().filter(|_| fits)
     }
 
     /// The mask of the output for an input.

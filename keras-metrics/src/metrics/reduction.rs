@@ -35,6 +35,12 @@ impl Kept<'_> {
     /// Counts values in.
     pub(crate) fn update(&self, values: &Tensor, weight: Option<&Tensor>) -> Result<()> {
         let dtype = self.total.dtype();
+        if let Some(weight) = weight.filter(|w| w.rank() + values.rank() == 0) {
+            // A number needs no folding.
+            let (value, weight) = (ops::cast(values, dtype)?, ops::cast(weight, dtype)?);
+            add_to(self.total, &ops::multiply(value, &weight)?)?;
+            return add_to(self.count, &weight);
+        }
         let (values, weight) = by_sample(values, weight, Fold::Mean, dtype)?;
         let samples = match &weight {
             Some(w) => ops::sum(w, None)?,
@@ -45,13 +51,6 @@ impl Kept<'_> {
         };
         add_to(self.total, &ops::sum(&values, None)?)?;
         add_to(self.count, &samples)
-    }
-
-    /// Counts a number in, which stands for so many samples.
-    pub(crate) fn update_number(&self, value: &Tensor, samples: f64) -> Result<()> {
-        let value = ops::cast(value, self.total.dtype())?;
-        add_to(self.total, &ops::multiply(value, samples)?)?;
-        add_to(self.count, &ops::full([], samples, self.count.dtype())?)
     }
 
     /// [`Kept::update`] with a mask that rode on the predictions.
@@ -149,25 +148,6 @@ impl Mean {
     pub fn update_state_weighted(&self, values: impl Operand, weight: impl Operand) -> Result<()> {
         self.kept()
             .update(&*values.tensor()?, Some(&*weight.tensor()?))
-    }
-
-    /// Counts a number in that is the mean of so many samples.
-    ///
-    /// ```
-    /// use keras_metrics::metrics::Mean;
-    /// use keras_tensor::Tensor;
-    /// let meter = Mean::new();
-    /// meter.update_state_of(&Tensor::scalar(1.0f32), 3)?;
-    /// meter.update_state_of(&Tensor::scalar(5.0f32), 1)?;
-    /// assert_eq!(meter.result()?.item()?, 2.0);
-    /// # Ok::<(), keras_tensor::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// A tensor of more than one element.
-    pub fn update_state_of(&self, mean: &Tensor, samples: usize) -> Result<()> {
-        let mean = ops::reshape_to(mean, [].into())?;
-        self.kept().update_number(&mean, samples as f64)
     }
 
     /// The mean so far; 0 if nothing was counted.

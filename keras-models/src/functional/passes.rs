@@ -40,10 +40,7 @@ pub(super) fn find(steps: &mut [Step], uses: &[usize]) {
         };
         while let Some(next) = consumers[place].filter(|_| uses[place] == 1) {
             let step = &steps[next];
-            if step.layer.compute_dtype() != steps[head].layer.compute_dtype() {
-                break;
-            }
-            match step.layer.follows() {
+            match steps[head].layer.followed_by(&step.layer) {
                 Some(Follows::Sum) if pass.covers.is_empty() && alone(step, 2).is_some() => {
                     let other = step.arguments.tensors().find(|&&p| p != place);
                     let other = other.filter(|&&p| makers[p].is_none_or(|maker| maker < head));

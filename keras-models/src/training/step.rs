@@ -154,7 +154,9 @@ impl Model {
             return Err(self.not_compiled());
         };
         let size = batch.x.first()?.shape().first().copied().unwrap_or(1);
-        compiled.loss_tracker.update_state_of(loss, size)?;
+        compiled
+            .loss_tracker
+            .update_state_weighted(loss, size as f64)?;
         let y_pred: Predictions<'_> = y_pred.iter().collect();
         let names = compiled.plan.names(y_pred.len());
         let weight = batch.sample_weight.as_ref();

@@ -38,7 +38,8 @@ pub(super) fn over_samples(x: &Tensor, axes: &[isize]) -> Result<Option<usize>> 
     Ok((first < x.rank() && axes.iter().copied().eq(first..x.rank())).then_some(first))
 }
 
-/// Normalized `x` with what follows it, its mean and its variance by one op; nothing where somebody wishes for small ops or dtypes differ.
+/// Normalized `x` with what follows it, its mean and its variance by one op; nothing where somebody wishes for small ops or
+/// dtypes differ.
 pub(super) fn in_one(
     x: &Tensor,
     over: Over,

@@ -140,9 +140,10 @@ pub(super) fn normalize_grad<T: Number + Float>(
         let (both, rest) = space.split_at_mut(2 * lanes.axis);
         let (scale, rest) = rest.split_at_mut(lanes.axis);
         let (level, slope) = rest.split_at_mut(lanes.axis);
-        let factor = |f: usize| T::ONE / (variance[f] + epsilon).sqrt();
+        // The slope begins as the factor that it is made of.
         for f in 0..lanes.axis {
-            scale[f] = gamma[f] * factor(f);
+            slope[f] = T::ONE / (variance[f] + epsilon).sqrt();
+            scale[f] = gamma[f] * slope[f];
         }
         let gate = activation.map(|(beta, bounds)| Gate {
             scale,
@@ -163,9 +164,10 @@ pub(super) fn normalize_grad<T: Number + Float>(
         let (sums, products) = both.split_at(lanes.axis);
         by_beta.copy_from_slice(sums);
         for f in 0..lanes.axis {
-            by_gamma[f] = products[f] * factor(f);
+            let factor = slope[f];
+            by_gamma[f] = products[f] * factor;
             level[f] = sums[f] / count;
-            slope[f] = by_gamma[f] / count * factor(f);
+            slope[f] = by_gamma[f] / count * factor;
         }
         let by_x = |g: T, x: T, mean: T, scale: T, level: T, slope: T| {
             (mean - x).mul_add(slope, g - level) * scale
