@@ -49,6 +49,10 @@ fn carry_out(op: &Op, inputs: Inputs) -> Result<Outputs> {
     let specs = infer(op, &borrowed)?;
     let symbolic = borrowed.iter().any(|t| !t.has_data())
         || (matches!(op, Op::Fill(_) | Op::Arange(_)) && observe::is_meta_scope());
+    // Steps of optimizers take rows for a whole gradient.
+    if !matches!(op, Op::Update(_)) {
+        borrowed.iter().try_for_each(|t| t.make_whole())?;
+    }
     drop(borrowed);
     if symbolic {
         return Ok(specs

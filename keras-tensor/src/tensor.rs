@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::buffer::{Buffer, Held, Layout};
 use crate::dtype::{Element, Scalar};
 use crate::kernels::{self, with_any};
+use crate::scattered::Scattered;
 use crate::{DType, Error, Id, Result, Shape, observe};
 
 /// Values of a dtype in a shape, both decided at run time.
@@ -35,6 +36,8 @@ pub struct Tensor {
 enum Storage {
     /// In memory, beginning at an offset counted in elements.
     Cpu { memory: Held, offset: usize },
+    /// In rows that are added to zeros when the whole is first read.
+    Scattered(Arc<Scattered>),
     /// Nowhere: only shape and dtype are known.
     Meta,
 }
@@ -169,6 +172,31 @@ impl Tensor {
         }
     }
 
+    /// Rows that become a tensor when it is read.
+    pub(crate) fn of_rows(dtype: DType, shape: Shape, rows: Arc<Scattered>) -> Self {
+        Tensor {
+            id: Id::fresh(),
+            dtype,
+            shape,
+            storage: Storage::Scattered(rows),
+            mask: None,
+        }
+    }
+
+    /// The rows that this tensor is, as long as nobody has read the whole.
+    pub(crate) fn scattered(&self) -> Option<&Scattered> {
+        match &self.storage {
+            Storage::Scattered(rows) if rows.is_apart() => Some(rows),
+            _ => None,
+        }
+    }
+
+    /// Makes the whole where there are only rows.
+    pub(crate) fn make_whole(&self) -> Result<()> {
+        self.scattered()
+            .map_or(Ok(()), |rows| rows.make(&self.shape))
+    }
+
     /// The memory, if nobody else holds it and it begins with this tensor.
     pub(crate) fn into_unique_buffer(self) -> Option<Arc<Buffer>> {
         match self.storage {
@@ -258,13 +286,19 @@ impl Tensor {
                 format!("{}; cast it first", T::DTYPE),
             ));
         }
+        self.make_readable("reading values")?;
+        Ok(self.raw())
+    }
+
+    /// Makes the whole, for an operation on elements from outside of kernels.
+    fn make_readable(&self, op: &str) -> Result<()> {
         if !self.has_data() {
             return Err(Error::NoData {
-                op: "reading values".into(),
+                op: op.into(),
                 shape: self.shape.clone(),
             });
         }
-        Ok(self.raw())
+        self.make_whole()
     }
 
     /// The elements as any type of their width; kernels come only with tensors that have data.
@@ -274,6 +308,7 @@ impl Tensor {
             Storage::Cpu { memory, offset } => {
                 &memory.get().as_slice::<T>()[*offset..offset + self.size()]
             }
+            Storage::Scattered(rows) => rows.whole().raw(),
             Storage::Meta => unreachable!("the door keeps meta tensors away from kernels"),
         }
     }
@@ -322,12 +357,7 @@ impl Tensor {
                 format!("{}; cast it first", T::DTYPE),
             ));
         }
-        if !self.has_data() {
-            return Err(Error::NoData {
-                op: "Tensor::to_vec".into(),
-                shape: self.shape.clone(),
-            });
-        }
+        self.make_readable("Tensor::to_vec")?;
         Ok(self
             .raw::<T::Stored>()
             .iter()
@@ -340,12 +370,7 @@ impl Tensor {
     /// # Errors
     /// There is no data.
     pub fn to_f64_vec(&self) -> Result<Vec<f64>> {
-        if !self.has_data() {
-            return Err(Error::NoData {
-                op: "Tensor::to_f64_vec".into(),
-                shape: self.shape.clone(),
-            });
-        }
+        self.make_readable("Tensor::to_f64_vec")?;
         Ok(with_any!(self.dtype, T => self.raw::<T>().iter().map(|v| v.to_f64()).collect()))
     }
 
@@ -361,12 +386,7 @@ impl Tensor {
                 "exactly one element; reduce it or take a slice first",
             ));
         }
-        if !self.has_data() {
-            return Err(Error::NoData {
-                op: "Tensor::item".into(),
-                shape: self.shape.clone(),
-            });
-        }
+        self.make_readable("Tensor::item")?;
         Ok(with_any!(self.dtype, T => self.raw::<T>()[0].to_f64()))
     }
 
@@ -392,6 +412,7 @@ impl Tensor {
                 memory: memory.clone(),
                 offset: offset + begin * row,
             },
+            Storage::Scattered(rows) => return rows.whole().view_rows(begin, count),
             Storage::Meta => Storage::Meta,
         };
         Tensor {

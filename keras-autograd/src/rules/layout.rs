@@ -1,7 +1,7 @@
 //! Rules of ops that move elements.
 
 use keras_tensor::op::{Axes, Pad, ScatterAdd, Slice};
-use keras_tensor::{Op, Result, Shape, apply_one, ops};
+use keras_tensor::{Op, Result, Shape, apply_one, ops, scattered};
 
 use super::{Given, Grads, one};
 
@@ -58,9 +58,14 @@ pub(super) fn concat(axis: usize, given: &Given) -> Result<Grads> {
 }
 
 pub(super) fn gather(axis: usize, given: &Given) -> Result<Grads> {
-    let size = given.inputs[0].shape()[axis];
-    let op = Op::ScatterAdd(ScatterAdd { axis, size });
-    let gradient = apply_one(op, &[given.gradient, &given.inputs[1]])?;
+    let (size, places) = (given.inputs[0].shape()[axis], &given.inputs[1]);
+    let gradient = match axis {
+        0 => scattered(given.gradient, places, size)?,
+        _ => apply_one(
+            Op::ScatterAdd(ScatterAdd { axis, size }),
+            &[given.gradient, places],
+        )?,
+    };
     Ok(Grads::from_iter([Some(gradient), None]))
 }
 

@@ -76,8 +76,7 @@ pub(crate) fn needs(op: &Op) -> Needs {
         ),
         Op::Dense(Fused::Linear) => reads(0b011, false),
         Op::Dense(_) => reads(0b011, true),
-        // All but the sums.
-        Op::Recurrent(_) => reads(0b1111_1110, true),
+        Op::Recurrent(_) => reads(0xff, true),
         Op::Normalize(n) => normalize::needs(n),
         Op::Dropout(_) => reads(0b10, false),
         Op::ScaleShift(_) => reads(0b011, false),

@@ -6,9 +6,26 @@ use keras_tensor::{Op, Result, SmallVec, Tensor, apply, apply_one, observe, ops}
 use super::Grads;
 use crate::tape::Record;
 
-/// The gradients of the sums of all steps, `[time, batch, width * units]`, and of the first states.
-struct Walked {
-    sums: Tensor,
+/// What is differentiated: the op's inputs and first two results, the gradients with regard to these, and to the states
+/// after the last step.
+struct Given<'a> {
+    r: &'a Recurrent,
+    inputs: RecurrentInputs<&'a Tensor>,
+    wants: RecurrentInputs<bool>,
+    all_h: &'a Tensor,
+    kept: &'a Tensor,
+    of_all_h: Option<&'a Tensor>,
+    of_kept: Option<&'a Tensor>,
+    of_states: Vec<Tensor>,
+}
+
+/// The gradients with regard to the inputs; a kernel's may be there though it is not wanted.
+#[derive(Default)]
+struct Gradients {
+    x: Option<Tensor>,
+    kernel: Option<Tensor>,
+    recurrent_kernel: Option<Tensor>,
+    bias: Option<Tensor>,
     states: Vec<Tensor>,
 }
 
@@ -18,146 +35,176 @@ pub(super) fn recurrent(
     outer: &[Option<Tensor>],
     wanted: &[bool],
 ) -> Result<Grads> {
-    let (all_h, kept) = (&record.outputs[0], &record.outputs[1]);
-    let given = r.named(record.inputs.iter());
-    let d_h = match &outer[0] {
-        Some(gradient) => gradient.clone(),
-        None => ops::zeros_like(all_h)?,
-    };
-    let d_kept = outer[1].as_ref();
-    let walked = match observe::anybody() {
-        true => in_ops(r, &given, [all_h, kept], &d_h, d_kept)?,
-        false => in_one(r, &given, [all_h, kept], &d_h, d_kept)?,
-    };
-    let units = given.h.shape()[1];
-    let part =
-        |from: usize, count: usize| ops::slice_axis(&walked.sums, -1, from * units, count * units);
-    let (of_input, of_state) = match r.cell {
-        RecurrentCell::Gru => (
-            ops::concatenate(&[&part(0, 2)?, &part(3, 1)?], -1)?,
-            part(0, 3)?,
-        ),
-        RecurrentCell::Simple | RecurrentCell::Lstm => (walked.sums.clone(), walked.sums.clone()),
-    };
-    let wants = r.named(wanted.iter().copied());
-    let kernel = || -> Result<Tensor> {
-        let time = all_h.shape()[0];
-        let rows = |t: &Tensor| ops::reshape(t, &[-1, t.shape()[t.rank() - 1] as isize]);
-        let product = |before: &Tensor, from: usize, count: usize| {
-            let gradient = ops::slice_axis(&of_state, 0, from, count)?;
-            ops::matmul_transposed(rows(before)?, rows(&gradient)?, true, false)
-        };
-        let first = product(given.h, 0, 1)?;
-        if time == 1 {
-            return Ok(first);
-        }
-        ops::add(
-            product(&ops::slice_axis(all_h, 0, 0, time - 1)?, 1, time - 1)?,
-            first,
-        )
-    };
-    let mut grads = Grads::new();
-    grads.push(wants.sums.then_some(of_input));
-    grads.push(match wants.kernel {
-        true if all_h.size() == 0 => Some(ops::zeros_like(given.kernel)?),
-        true => Some(kernel()?),
-        false => None,
+    let of_states = outer[2..].iter().zip(&record.outputs[2..]);
+    let of_states = of_states.map(|(gradient, state)| match gradient {
+        Some(gradient) => Ok(gradient.clone()),
+        None => ops::zeros_like(state),
     });
-    grads.extend(walked.states.into_iter().map(Some));
-    if let Some(is_wanted) = wants.bias {
-        let sum = || ops::sum(&of_state, [0, 1]);
-        grads.push(is_wanted.then(sum).transpose()?);
-    }
-    grads.extend(given.mask.map(|_| None));
+    let given = Given {
+        r,
+        inputs: r.named(record.inputs.iter()),
+        wants: r.named(wanted.iter().copied()),
+        all_h: &record.outputs[0],
+        kept: &record.outputs[1],
+        of_all_h: outer[0].as_ref(),
+        of_kept: outer[1].as_ref(),
+        of_states: of_states.collect::<Result<_>>()?,
+    };
+    let all = match observe::anybody() {
+        true => given.in_ops()?,
+        false => given.in_one()?,
+    };
+    let mut grads: Grads = [all.x, all.kernel, all.recurrent_kernel]
+        .into_iter()
+        .collect();
+    grads.extend(all.states.into_iter().map(Some));
+    grads.extend(given.inputs.bias.map(|_| all.bias));
+    grads.extend(given.inputs.mask.map(|_| None));
     Ok(grads)
 }
 
-fn in_one(
-    r: &Recurrent,
-    given: &RecurrentInputs<&Tensor>,
-    [all_h, kept]: [&Tensor; 2],
-    d_h: &Tensor,
-    d_kept: Option<&Tensor>,
-) -> Result<Walked> {
-    let mut inputs: SmallVec<[&Tensor; 8]> = [given.kernel, given.h].into_iter().collect();
-    inputs.extend(given.c);
-    inputs.extend(given.mask);
-    inputs.extend([all_h, kept, d_h]);
-    inputs.extend(d_kept);
-    let op = RecurrentGrad {
-        recurrent: *r,
-        has_kept: d_kept.is_some(),
-    };
-    let mut results = apply(Op::RecurrentGrad(op), &inputs)?.into_iter();
-    Ok(Walked {
-        sums: results.next().expect("the op has the sums' gradient"),
-        states: results.collect(),
-    })
-}
+impl Given<'_> {
+    fn wants_weights(&self) -> bool {
+        let wants = &self.wants;
+        wants.kernel || wants.recurrent_kernel || wants.bias == Some(true)
+    }
 
-/// The same in ops that have derivatives.
-fn in_ops(
-    r: &Recurrent,
-    given: &RecurrentInputs<&Tensor>,
-    [all_h, kept]: [&Tensor; 2],
-    d_h: &Tensor,
-    d_kept: Option<&Tensor>,
-) -> Result<Walked> {
-    let (time, units) = (all_h.shape()[0], given.h.shape()[1]);
-    let at = |all: &Tensor, step: usize| ops::squeeze(ops::slice_axis(all, 0, step, 1)?, 0);
-    let mut states = vec![ops::zeros_like(given.h)?];
-    if let Some(c) = given.c {
-        states.push(ops::zeros_like(c)?);
+    fn in_one(&self) -> Result<Gradients> {
+        let given = &self.inputs;
+        let op = RecurrentGrad {
+            recurrent: *self.r,
+            has_all_h: self.of_all_h.is_some(),
+            has_kept: self.of_kept.is_some(),
+            of_x: self.wants.x,
+            of_weights: self.wants_weights(),
+        };
+        let mut inputs: SmallVec<[&Tensor; 12]> = SmallVec::new();
+        inputs.extend([given.x, given.kernel, given.recurrent_kernel, given.h]);
+        inputs.extend(given.c);
+        inputs.extend(given.mask);
+        inputs.extend([self.all_h, self.kept]);
+        inputs.extend(self.of_all_h);
+        inputs.extend(self.of_kept);
+        inputs.extend(&self.of_states);
+        let results = op.results(apply(Op::RecurrentGrad(op), &inputs)?);
+        let rows = |from: usize, count: usize| {
+            let rows = |all| ops::slice_axis(all, 0, from, count);
+            results.kernels.as_ref().map(rows).transpose()
+        };
+        let (features, units) = (given.kernel.shape()[0], given.h.shape()[1]);
+        Ok(Gradients {
+            kernel: rows(0, features)?,
+            recurrent_kernel: rows(features, units)?,
+            x: results.x,
+            bias: results.bias,
+            states: std::iter::once(results.h).chain(results.c).collect(),
+        })
     }
-    let mut sums = Vec::with_capacity(time);
-    for step in (0..time).rev() {
-        let now = at(kept, step)?;
-        let outer = d_kept.map(|d| at(d, step)).transpose()?;
-        states[0] = ops::add(&states[0], at(d_h, step)?)?;
-        if let (Some(outer), [_, c]) = (&outer, &mut states[..]) {
-            *c = ops::add(&*c, ops::slice_axis(outer, -1, 0, units)?)?;
+
+    /// The same in ops that have derivatives.
+    fn in_ops(&self) -> Result<Gradients> {
+        let given = &self.inputs;
+        let (sums, states) = self.walk()?;
+        let units = given.h.shape()[1];
+        let part =
+            |from: usize, count: usize| ops::slice_axis(&sums, -1, from * units, count * units);
+        let (of_input, of_state) = match self.r.cell {
+            RecurrentCell::Gru => (
+                ops::concatenate(&[&part(0, 2)?, &part(3, 1)?], -1)?,
+                part(0, 3)?,
+            ),
+            RecurrentCell::Simple | RecurrentCell::Lstm => (sums.clone(), sums.clone()),
+        };
+        let swapped = |x: &Tensor| ops::transpose(x, Some(&[1, 0, 2]));
+        let rows = |t: &Tensor| {
+            let [time, batch, columns] = [0, 1, 2].map(|axis| t.shape()[axis]);
+            ops::reshape_to(t, [time * batch, columns].into())
+        };
+        let product = |factor: &Tensor, gradient: &Tensor| {
+            ops::matmul_transposed(rows(factor)?, rows(gradient)?, true, false)
+        };
+        let mut all = Gradients {
+            states,
+            ..Gradients::default()
+        };
+        if self.wants.x {
+            let of_x = ops::matmul(&of_input, ops::transpose(given.kernel, None)?)?;
+            all.x = Some(swapped(&of_x)?);
         }
-        let before = match step {
-            0 => (given.h.clone(), given.c.cloned()),
-            _ => {
-                let kept = at(kept, step - 1)?;
-                let c = given.c.map(|_| ops::slice_axis(kept, -1, 0, units));
-                (at(all_h, step - 1)?, c.transpose()?)
+        if self.wants_weights() {
+            all.kernel = Some(product(&swapped(given.x)?, &of_input)?);
+            let time = self.all_h.shape()[0];
+            let first = ops::expand_dims(given.h, 0)?;
+            let before = ops::slice_axis(self.all_h, 0, 0, time.saturating_sub(1))?;
+            let before = ops::slice_axis(ops::concatenate(&[&first, &before], 0)?, 0, 0, time)?;
+            all.recurrent_kernel = Some(product(&before, &of_state)?);
+            let sum = |of: &Tensor| ops::sum(of, [0, 1]);
+            all.bias = Some(match self.r.cell {
+                RecurrentCell::Gru => ops::stack(&[&sum(&of_input)?, &sum(&of_state)?], 0)?,
+                RecurrentCell::Simple | RecurrentCell::Lstm => sum(&of_input)?,
+            });
+        }
+        Ok(all)
+    }
+
+    /// The gradients with regard to the sums of all steps, `[time, batch, width * units]`, and to the first states, in ops
+    /// that have derivatives.
+    fn walk(&self) -> Result<(Tensor, Vec<Tensor>)> {
+        let (r, given) = (self.r, &self.inputs);
+        let (time, units) = (self.all_h.shape()[0], given.h.shape()[1]);
+        let at = |all: &Tensor, step: usize| ops::squeeze(ops::slice_axis(all, 0, step, 1)?, 0);
+        let mut states = self.of_states.clone();
+        let mut sums = Vec::with_capacity(time);
+        for step in (0..time).rev() {
+            let outer = self.of_kept.map(|d| at(d, step)).transpose()?;
+            if let Some(of_all_h) = self.of_all_h {
+                states[0] = ops::add(&states[0], at(of_all_h, step)?)?;
             }
-        };
-        let this = Step {
-            r,
-            units,
-            h: at(all_h, step)?,
-            kept: now,
-            outer,
-            before,
-        };
-        let (mut of_sums, mut past) = this.backward(&states)?;
-        if let Some(mask) = given.mask {
-            let here = ops::expand_dims(at(mask, step)?, 1)?;
-            of_sums = ops::where_(&here, of_sums, 0.0)?;
-            past = past
-                .iter()
-                .zip(&states)
-                .map(|(new, old)| ops::where_(&here, new, old))
-                .collect::<Result<_>>()?;
+            if let (Some(outer), [_, c]) = (&outer, &mut states[..]) {
+                *c = ops::add(&*c, ops::slice_axis(outer, -1, 0, units)?)?;
+            }
+            let before = match step {
+                0 => (given.h.clone(), given.c.cloned()),
+                _ => {
+                    let kept = at(self.kept, step - 1)?;
+                    let c = given.c.map(|_| ops::slice_axis(kept, -1, 0, units));
+                    (at(self.all_h, step - 1)?, c.transpose()?)
+                }
+            };
+            let this = Step {
+                r,
+                units,
+                h: at(self.all_h, step)?,
+                kept: at(self.kept, step)?,
+                outer,
+                before,
+            };
+            let (mut of_sums, mut past) = this.backward(&states)?;
+            if let Some(mask) = given.mask {
+                let here = ops::expand_dims(at(mask, step)?, 1)?;
+                of_sums = ops::where_(&here, of_sums, 0.0)?;
+                past = past
+                    .iter()
+                    .zip(&states)
+                    .map(|(new, old)| ops::where_(&here, new, old))
+                    .collect::<Result<_>>()?;
+            }
+            let of_state = ops::slice_axis(&of_sums, -1, 0, r.cell.gates() * units)?;
+            let through = ops::matmul(of_state, ops::transpose(given.recurrent_kernel, None)?)?;
+            past[0] = ops::add(&past[0], through)?;
+            states = past;
+            sums.push(of_sums);
         }
-        let of_state = ops::slice_axis(&of_sums, -1, 0, r.cell.gates() * units)?;
-        let through = ops::matmul(of_state, ops::transpose(given.kernel, None)?)?;
-        past[0] = ops::add(&past[0], through)?;
-        states = past;
-        sums.push(of_sums);
+        sums.reverse();
+        let sums = match &sums[..] {
+            [] => ops::zeros(
+                [0, given.h.shape()[0], r.cell.width() * units],
+                given.h.dtype(),
+            )?,
+            all => ops::stack(&all.iter().collect::<Vec<_>>(), 0)?,
+        };
+        Ok((sums, states))
     }
-    sums.reverse();
-    let sums = match &sums[..] {
-        [] => ops::zeros(
-            [0, given.h.shape()[0], r.cell.width() * units],
-            given.h.dtype(),
-        )?,
-        all => ops::stack(&all.iter().collect::<Vec<_>>(), 0)?,
-    };
-    Ok(Walked { sums, states })
 }
 
 /// A step and what was before it.

@@ -390,17 +390,24 @@ fn recurrent(s: &Sample) -> (Op, Vec<Tensor>) {
         cell,
         activation: smooth[(s.axis + 2) % 3],
         recurrent_activation: smooth[1 + usize::from(s.flags[2])],
-        has_bias: cell == RecurrentCell::Gru && s.flags[0],
+        has_bias: s.flags[0],
         has_mask: s.flags[1],
     };
     let gates = cell.gates() * units;
+    let features = 1 + s.axis;
     let mut inputs = vec![
-        s.tensor(&[time, batch, gates], ANY, 0),
-        s.tensor(&[units, gates], ANY, 1),
+        s.tensor(&[batch, time, features], ANY, 0),
+        s.tensor(&[features, gates], ANY, 1),
+        s.tensor(&[units, gates], ANY, 2),
     ];
-    inputs.extend((0..cell.states() as u64).map(|i| s.tensor(&[batch, units], ANY, 2 + i)));
+    inputs.extend((0..cell.states() as u64).map(|i| s.tensor(&[batch, units], ANY, 3 + i)));
     if op.has_bias {
-        inputs.push(s.tensor(&[gates], ANY, 4));
+        let rows = if cell == RecurrentCell::Gru {
+            &[2][..]
+        } else {
+            &[]
+        };
+        inputs.push(s.tensor(&[rows, &[gates]].concat(), ANY, 5));
     }
     if op.has_mask {
         let kept: Vec<bool> = (0..time * batch).map(|i| i % 3 != 1).collect();

@@ -227,8 +227,22 @@ pub(super) fn gather(x: &Tensor, at: &Tensor, axis: usize, shape: Shape) -> Resu
 }
 
 pub(super) fn scatter_add(x: &Tensor, at: &Tensor, s: &ScatterAdd, shape: Shape) -> Result<Tensor> {
-    let lanes = Lanes::new(&shape, s.axis);
-    let places: Vec<usize> = places("scatter_add", at, lanes.axis)?.collect();
+    let places = resolved_places("scatter_add", at, shape[s.axis])?;
+    scatter(x, &places, s.axis, shape)
+}
+
+/// [`places`] in a list.
+pub(crate) fn resolved_places(op: &str, at: &Tensor, size: usize) -> Result<Vec<usize>> {
+    Ok(places(op, at, size)?.collect())
+}
+
+/// Rows added to rows of zeros.
+pub(crate) fn scatter_rows(x: &Tensor, places: &[usize], shape: Shape) -> Result<Tensor> {
+    scatter(x, places, 0, shape)
+}
+
+fn scatter(x: &Tensor, places: &[usize], axis: usize, shape: Shape) -> Result<Tensor> {
+    let lanes = Lanes::new(&shape, axis);
     let n = lanes.inner;
     with_fold!(x.dtype(), T => {
         let source = x.raw::<T>();

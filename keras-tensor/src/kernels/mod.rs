@@ -138,7 +138,7 @@ macro_rules! with_number {
     };
 }
 
-pub(crate) use layout::copy;
+pub(crate) use layout::{copy, resolved_places, scatter_rows};
 pub(crate) use with_any;
 use with_float;
 use with_fold;
@@ -347,11 +347,9 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         _ => {}
     }
     if let Op::Update(_) = op {
-        let copies = inputs
-            .iter()
-            .map(|t| layout::copy(t))
-            .collect::<Result<_>>()?;
-        return match run_owned(op, copies, &specs)? {
+        // What somebody else holds, as the caller does, is copied there before it is written.
+        let held = inputs.iter().map(|&t| t.clone()).collect();
+        return match run_owned(op, held, &specs)? {
             Owned::Done(outputs) => Ok(outputs),
             Owned::Refused(_) => unreachable!("updates always run in place"),
         };

@@ -78,11 +78,13 @@ pub(super) fn summed_apart<'a, T: Number>(
 ) -> &'a [T] {
     for_shares(room, size, &|start, sums| work(start / size, sums));
     let (sum, others) = room.split_at_mut(size);
-    for other in others.chunks_exact(size) {
-        for (to, &v) in sum.iter_mut().zip(other) {
-            *to = to.add(v);
+    for_shares(sum, SHARE, &|start, sum| {
+        for other in others.chunks_exact(size) {
+            for (to, &v) in sum.iter_mut().zip(&other[start..]) {
+                *to = to.add(v);
+            }
         }
-    }
+    });
     sum
 }
 

@@ -100,11 +100,11 @@ impl Op {
             }
             Op::Pool(p) => pool(p, inputs, outputs),
             Op::Recurrent(r) => recurrent(r, inputs),
-            // The product with the transposed kernel, and about twice what a step computes besides.
+            // Twice the products, as far as they are wanted, and about twice what a step computes besides.
             Op::RecurrentGrad(r) => {
-                let units = inputs[0].shape()[0].max(1);
-                let steps = y / (units * r.recurrent.cell.width());
-                2 * steps * x + 4 * y
+                let kernels = inputs[1].size() * usize::from(r.of_x) + inputs[2].size();
+                let weights = (inputs[1].size() + inputs[2].size()) * usize::from(r.of_weights);
+                2 * steps(inputs) * (kernels + weights + 2 * inputs[2].shape()[1])
             }
             Op::Attention(_) => attention(inputs, outputs[0], 2),
             // Scores once more, and two products for each of the forward ones.
@@ -239,10 +239,17 @@ fn normalize(n: &Normalize, x: usize) -> usize {
     }
 }
 
-/// The product of the state in each step; a sum and a function for each gate; three operations for each state.
+/// The products of the input and the state in each step; a sum and a function for each gate; three operations for each
+/// state.
 fn recurrent(r: &Recurrent, inputs: &[&Tensor]) -> usize {
-    let (sums, units) = (inputs[0].size(), inputs[1].shape()[0]);
-    2 * sums * units + 2 * sums + 3 * r.cell.states() * (sums / r.cell.gates())
+    let [units, gates] = [0, 1].map(|axis| inputs[2].shape()[axis]);
+    let products = inputs[1].size() + inputs[2].size();
+    steps(inputs) * (2 * products + 2 * gates + 3 * r.cell.states() * units)
+}
+
+/// The steps of all samples of a recurrent op.
+fn steps(inputs: &[&Tensor]) -> usize {
+    inputs[0].shape()[..2].iter().product()
 }
 
 /// So many products of every query with every key, of as many elements as a head has, and the softmax of the scores.

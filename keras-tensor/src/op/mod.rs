@@ -19,7 +19,8 @@ pub use infer::{Spec, Specs, infer};
 pub use normalize::{Normalize, Over};
 pub use pool::{Pool, PoolPart};
 pub use recurrent::{
-    Recurrent, RecurrentCell, RecurrentGrad, RecurrentGradInputs, RecurrentInputs,
+    Recurrent, RecurrentCell, RecurrentGrad, RecurrentGradInputs, RecurrentGradients,
+    RecurrentInputs,
 };
 pub use update::{Adagrad, Adam, Adamax, Lion, Nadam, Rmsprop, Sgd, Update};
 

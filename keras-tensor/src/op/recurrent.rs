@@ -5,15 +5,15 @@ use smallvec::smallvec;
 use super::{Fused, Spec, Specs};
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// Attributes of [`super::Op::Recurrent`]: one cell, step by step through `sums` `[time, batch, gates * units]`, which are
-/// the inputs times their kernel, with the bias added.
+/// Attributes of [`super::Op::Recurrent`]: one cell, step by step through a sequence `x` `[batch, time, in]`.
 ///
-/// Inputs: `sums`, `recurrent_kernel` `[units, gates * units]`, the first states `[batch, units]` (`h`; of an LSTM also
-/// `c`), a bias `[gates * units]` of the state's product if `has_bias`, and a mask `[time, batch]` of bools if `has_mask`:
-/// where it is false, a step leaves the states as they are.
+/// Inputs: `x`, `kernel` `[in, gates * units]`, `recurrent_kernel` `[units, gates * units]`, the first states
+/// `[batch, units]` (`h`; of an LSTM also `c`), a bias `[gates * units]` if `has_bias`, of a GRU `[2, gates * units]`: of
+/// the input's product and of the state's; and a mask `[time, batch]` of bools if `has_mask`: where it is false, a step
+/// leaves the states as they are.
 ///
-/// Results: `h` after each step, `[time, batch, units]`, and what the derivative reads, `[time, batch, kept * units]`:
-/// of an LSTM `c, i, f, g, o`, of a GRU `z, r, n` and the state's part of `n`, of a simple cell nothing.
+/// Results: `h` after each step, `[time, batch, units]`; what the derivative reads, `[time, batch, kept * units]`: of an
+/// LSTM `c, i, f, g, o`, of a GRU `z, r, n` and the state's part of `n`, of a simple cell nothing; and the last states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recurrent {
     /// What a step computes.
@@ -22,25 +22,31 @@ pub struct Recurrent {
     pub activation: Fused,
     /// What is applied to gates.
     pub recurrent_activation: Fused,
-    /// Whether the state's product has a bias; only that of a GRU may.
+    /// Whether there is a bias.
     pub has_bias: bool,
     /// Whether there is a mask.
     pub has_mask: bool,
 }
 
-/// Attributes of [`super::Op::RecurrentGrad`], the derivative of [`Recurrent`] with a state for each step.
+/// Attributes of [`super::Op::RecurrentGrad`], the derivative of [`Recurrent`].
 ///
-/// Inputs: `recurrent_kernel`, the first states, the mask if there is one, both results of the op, the gradient with
-/// regard to the first, and that with regard to the second if `has_kept`.
+/// Inputs: those of the op without the bias, its first two results, the gradients with regard to these, where they are
+/// given, and those with regard to the last states.
 ///
-/// Results: the gradients with regard to the sums of each step, `[time, batch, width * units]`, and to the first states.
-/// A GRU's have a fourth part: `z, r` and then the state's and the input's part of `n`.
+/// Results: the gradients with regard to `x` if `of_x`; to the two kernels, one below the other,
+/// `[in + units, gates * units]`, and to the bias if there is one, if `of_weights`; and to the first states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecurrentGrad {
     /// The op that is differentiated.
     pub recurrent: Recurrent,
+    /// Whether the first result, `h` after each step, has a gradient.
+    pub has_all_h: bool,
     /// Whether the second result has a gradient.
     pub has_kept: bool,
+    /// Whether the gradient with regard to `x` is wanted.
+    pub of_x: bool,
+    /// Whether the gradients with regard to the kernels and the bias are wanted.
+    pub of_weights: bool,
 }
 
 /// The cells that there is an op for.
@@ -81,7 +87,8 @@ impl RecurrentCell {
         }
     }
 
-    /// How many parts the gradient of a step's sums has.
+    /// How many parts the gradient of a step's sums has: a GRU's are `z, r`, and then the state's and the input's part of
+    /// `n`.
     pub fn width(self) -> usize {
         match self {
             RecurrentCell::Simple => 1,
@@ -92,15 +99,17 @@ impl RecurrentCell {
 
 /// The inputs of [`Recurrent`], by name.
 pub struct RecurrentInputs<T> {
-    /// `[time, batch, gates * units]`.
-    pub sums: T,
-    /// `[units, gates * units]`.
+    /// `[batch, time, in]`.
+    pub x: T,
+    /// `[in, gates * units]`.
     pub kernel: T,
+    /// `[units, gates * units]`.
+    pub recurrent_kernel: T,
     /// `[batch, units]`.
     pub h: T,
     /// `[batch, units]`.
     pub c: Option<T>,
-    /// `[gates * units]`.
+    /// `[gates * units]`, of a GRU `[2, gates * units]`.
     pub bias: Option<T>,
     /// `[time, batch]`.
     pub mask: Option<T>,
@@ -108,28 +117,48 @@ pub struct RecurrentInputs<T> {
 
 /// The inputs of [`RecurrentGrad`], by name.
 pub struct RecurrentGradInputs<T> {
-    /// `[units, gates * units]`.
-    pub kernel: T,
-    /// `[batch, units]`.
-    pub h: T,
-    /// `[batch, units]`.
-    pub c: Option<T>,
-    /// `[time, batch]`.
-    pub mask: Option<T>,
+    /// The inputs of the op, without the bias.
+    pub given: RecurrentInputs<T>,
     /// The op's first result.
     pub all_h: T,
     /// The op's second result.
     pub kept: T,
     /// The gradient with regard to the first result.
-    pub all_h_gradient: T,
+    pub of_all_h: Option<T>,
     /// The gradient with regard to the second result.
-    pub kept_gradient: Option<T>,
+    pub of_kept: Option<T>,
+    /// The gradient with regard to the last `h`.
+    pub of_h: T,
+    /// The gradient with regard to the last `c`.
+    pub of_c: Option<T>,
+}
+
+/// The results of [`RecurrentGrad`], by name: the gradients with regard to what they are called after.
+pub struct RecurrentGradients<T> {
+    /// `[batch, time, in]`.
+    pub x: Option<T>,
+    /// Of the kernel, and below it of the recurrent kernel, `[in + units, gates * units]`.
+    pub kernels: Option<T>,
+    /// As the bias.
+    pub bias: Option<T>,
+    /// `[batch, units]`.
+    pub h: T,
+    /// `[batch, units]`.
+    pub c: Option<T>,
+}
+
+/// The sizes of a recurrent op.
+struct Sizes {
+    batch: usize,
+    time: usize,
+    features: usize,
+    units: usize,
 }
 
 impl Recurrent {
     /// How many inputs it takes.
     pub fn inputs(&self) -> usize {
-        2 + self.cell.states() + usize::from(self.has_bias) + usize::from(self.has_mask)
+        3 + self.cell.states() + usize::from(self.has_bias) + usize::from(self.has_mask)
     }
 
     /// Gives as many inputs as [`Recurrent::inputs`] says their names.
@@ -137,8 +166,9 @@ impl Recurrent {
         let mut inputs = inputs.into_iter();
         let mut next = || inputs.next().expect("the inputs have been counted");
         RecurrentInputs {
-            sums: next(),
+            x: next(),
             kernel: next(),
+            recurrent_kernel: next(),
             h: next(),
             c: (self.cell.states() == 2).then(&mut next),
             bias: self.has_bias.then(&mut next),
@@ -146,43 +176,74 @@ impl Recurrent {
         }
     }
 
-    pub(super) fn infer(&self, inputs: &[&Tensor]) -> Result<Specs> {
-        let named = self.named(inputs.iter().copied());
-        let (dtype, gates) = (named.sums.dtype(), self.cell.gates());
-        let units = named.kernel.shape().first().copied().unwrap_or(0);
-        let state: Shape = match &named.sums.shape()[..] {
-            [_, batch, width] if *width == gates * units => [*batch, units].into(),
-            _ => return Err(self.misfit(inputs)),
-        };
-        let time = named.sums.shape()[0];
-        let fits = |t: &Tensor, shape: &[usize]| t.shape()[..] == *shape && t.dtype() == dtype;
-        let is_right = fits(named.kernel, &[units, gates * units])
-            && fits(named.h, &state)
-            && named.c.is_none_or(|c| fits(c, &state))
-            && named.bias.is_none_or(|b| fits(b, &[gates * units]))
-            && named
-                .mask
-                .is_none_or(|m| m.shape()[..] == [time, state[0]] && m.dtype() == DType::Bool);
-        if !is_right || (self.has_bias && self.cell != RecurrentCell::Gru) {
-            return Err(self.misfit(inputs));
+    /// The shape of the bias.
+    fn bias_shape(&self, units: usize) -> Shape {
+        let gates = self.cell.gates() * units;
+        match self.cell {
+            RecurrentCell::Gru => [2, gates].into(),
+            RecurrentCell::Simple | RecurrentCell::Lstm => [gates].into(),
         }
-        let result = |parts: usize| Spec {
-            dtype,
-            shape: [time, state[0], parts * units].into(),
+    }
+
+    /// The sizes, if the inputs fit each other.
+    fn sizes(&self, given: &RecurrentInputs<&Tensor>) -> Option<Sizes> {
+        let dtype = given.x.dtype();
+        let (&[batch, time, features], &[units, _]) =
+            (&given.x.shape()[..], &given.recurrent_kernel.shape()[..])
+        else {
+            return None;
         };
-        Ok(smallvec![result(1), result(self.cell.kept())])
+        let gates = self.cell.gates() * units;
+        let fits = |t: &Tensor, shape: &[usize]| t.shape()[..] == *shape && t.dtype() == dtype;
+        let state = [batch, units];
+        let is_right = fits(given.kernel, &[features, gates])
+            && fits(given.recurrent_kernel, &[units, gates])
+            && fits(given.h, &state)
+            && given.c.is_none_or(|c| fits(c, &state))
+            && given.bias.is_none_or(|b| fits(b, &self.bias_shape(units)))
+            && given
+                .mask
+                .is_none_or(|m| m.shape()[..] == [time, batch] && m.dtype() == DType::Bool);
+        is_right.then_some(Sizes {
+            batch,
+            time,
+            features,
+            units,
+        })
+    }
+
+    pub(super) fn infer(&self, inputs: &[&Tensor]) -> Result<Specs> {
+        let sizes = self.sizes(&self.named(inputs.iter().copied()));
+        let Some(Sizes {
+            batch, time, units, ..
+        }) = sizes
+        else {
+            return Err(self.misfit(inputs));
+        };
+        let spec = |shape: Shape| Spec {
+            dtype: inputs[0].dtype(),
+            shape,
+        };
+        let steps = |parts: usize| spec([time, batch, parts * units].into());
+        let mut specs = smallvec![steps(1), steps(self.cell.kept())];
+        specs.extend((0..self.cell.states()).map(|_| spec([batch, units].into())));
+        Ok(specs)
     }
 
     fn misfit(&self, inputs: &[&Tensor]) -> Error {
         let shapes: Vec<&Shape> = inputs.iter().map(|t| t.shape()).collect();
         let gates = self.cell.gates();
+        let rows = if self.cell == RecurrentCell::Gru {
+            "2, "
+        } else {
+            ""
+        };
         Error::shape(
             "a recurrent op",
             &shapes.iter().map(|s| &s[..]).collect::<Vec<_>>(),
             format!(
-                "[time, batch, {gates} * units], [units, {gates} * units], {} x [batch, units], then a bias \
-                 [{gates} * units] where a GRU has one, and a mask [time, batch] of bools where there is one; all others \
-                 of one dtype",
+                "[batch, time, in], [in, {gates} * units], [units, {gates} * units], {} x [batch, units], then a bias \
+                 [{rows}{gates} * units] and a mask [time, batch] of bools where there are such; all others of one dtype",
                 self.cell.states()
             ),
         )
@@ -190,61 +251,83 @@ impl Recurrent {
 }
 
 impl RecurrentGrad {
+    /// The op whose inputs are given.
+    fn without_bias(&self) -> Recurrent {
+        Recurrent {
+            has_bias: false,
+            ..self.recurrent
+        }
+    }
+
     /// How many inputs it takes.
     pub fn inputs(&self) -> usize {
-        let recurrent = &self.recurrent;
-        let has = |there| usize::from(there);
-        4 + recurrent.cell.states() + has(recurrent.has_mask) + has(self.has_kept)
+        let given = self.without_bias().inputs() + self.recurrent.cell.states();
+        given + 2 + usize::from(self.has_all_h) + usize::from(self.has_kept)
     }
 
     /// Gives as many inputs as [`RecurrentGrad::inputs`] says their names.
     pub fn named<T>(&self, inputs: impl IntoIterator<Item = T>) -> RecurrentGradInputs<T> {
         let mut inputs = inputs.into_iter();
+        let given = self.without_bias().named(&mut inputs);
         let mut next = || inputs.next().expect("the inputs have been counted");
         RecurrentGradInputs {
-            kernel: next(),
-            h: next(),
-            c: (self.recurrent.cell.states() == 2).then(&mut next),
-            mask: self.recurrent.has_mask.then(&mut next),
             all_h: next(),
             kept: next(),
-            all_h_gradient: next(),
-            kept_gradient: self.has_kept.then(&mut next),
+            of_all_h: self.has_all_h.then(&mut next),
+            of_kept: self.has_kept.then(&mut next),
+            of_h: next(),
+            of_c: given.c.is_some().then(&mut next),
+            given,
+        }
+    }
+
+    /// Gives the results their names.
+    pub fn results<T>(&self, results: impl IntoIterator<Item = T>) -> RecurrentGradients<T> {
+        let mut results = results.into_iter();
+        let mut next = || results.next().expect("the op has these results");
+        RecurrentGradients {
+            x: self.of_x.then(&mut next),
+            kernels: self.of_weights.then(&mut next),
+            bias: (self.of_weights && self.recurrent.has_bias).then(&mut next),
+            h: next(),
+            c: (self.recurrent.cell.states() == 2).then(&mut next),
         }
     }
 
     pub(super) fn infer(&self, inputs: &[&Tensor]) -> Result<Specs> {
         let named = self.named(inputs.iter().copied());
-        let cell = self.recurrent.cell;
-        let dtype = named.h.dtype();
-        let [time, batch, units] = match &named.all_h.shape()[..] {
-            [time, batch, units] => [*time, *batch, *units],
-            _ => return Err(self.recurrent.misfit(inputs)),
-        };
+        let (cell, dtype) = (self.recurrent.cell, inputs[0].dtype());
+        let misfit = || self.recurrent.misfit(inputs);
+        let sizes = self.without_bias().sizes(&named.given).ok_or_else(misfit)?;
+        let Sizes {
+            batch,
+            time,
+            features,
+            units,
+        } = sizes;
         let fits = |t: &Tensor, shape: &[usize]| t.shape()[..] == *shape && t.dtype() == dtype;
-        let (state, kept) = ([batch, units], [time, batch, cell.kept() * units]);
-        let is_right = fits(named.kernel, &[units, cell.gates() * units])
-            && fits(named.h, &state)
-            && named.c.is_none_or(|c| fits(c, &state))
-            && fits(named.all_h, &[time, batch, units])
+        let (all_h, kept) = ([time, batch, units], [time, batch, cell.kept() * units]);
+        let is_right = fits(named.all_h, &all_h)
             && fits(named.kept, &kept)
-            && fits(named.all_h_gradient, &[time, batch, units])
-            && named.kept_gradient.is_none_or(|g| fits(g, &kept))
-            && named
-                .mask
-                .is_none_or(|m| m.shape()[..] == [time, batch] && m.dtype() == DType::Bool);
+            && named.of_all_h.is_none_or(|g| fits(g, &all_h))
+            && named.of_kept.is_none_or(|g| fits(g, &kept))
+            && fits(named.of_h, &[batch, units])
+            && named.of_c.is_none_or(|g| fits(g, &[batch, units]));
         if !is_right {
-            return Err(self.recurrent.misfit(inputs));
+            return Err(misfit());
         }
-        let spec = |shape: Shape| Spec {
-            dtype: named.h.dtype(),
-            shape,
-        };
-        let [time, batch, units] = [0, 1, 2].map(|axis| named.all_h.shape()[axis]);
-        let mut specs = smallvec![spec(
-            [time, batch, self.recurrent.cell.width() * units].into()
-        )];
-        specs.extend((0..self.recurrent.cell.states()).map(|_| spec([batch, units].into())));
+        let spec = |shape: Shape| Spec { dtype, shape };
+        let mut specs = Specs::new();
+        if self.of_x {
+            specs.push(spec([batch, time, features].into()));
+        }
+        if self.of_weights {
+            specs.push(spec([features + units, cell.gates() * units].into()));
+            if self.recurrent.has_bias {
+                specs.push(spec(self.recurrent.bias_shape(units)));
+            }
+        }
+        specs.extend((0..cell.states()).map(|_| spec([batch, units].into())));
         Ok(specs)
     }
 }

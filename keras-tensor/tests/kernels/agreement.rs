@@ -1,13 +1,13 @@
 //! What all ops have in common: one shape rule for meta tensors and real ones, and the same bits in place.
 
 use keras_tensor::op::{
-    self, Adagrad, Adam, Adamax, Arange, ArgReduce, ArgSort, Binary, Clip, CumSum, Distribution,
-    Fill, Fold, Fused, Lion, MatMul, Nadam, Normalize, OneHot, Over, Pad, Random, Reduce, Rmsprop,
-    ScatterAdd, Sgd, Slice, Unary, Update,
+    self, Arange, ArgReduce, ArgSort, Binary, Clip, CumSum, Distribution, Fill, Fold, Fused,
+    MatMul, Normalize, OneHot, Over, Pad, Random, Reduce, ScatterAdd, Slice, Unary,
 };
 use keras_tensor::{DType, Error, Op, Shape, SmallVec, Tensor, apply, apply_owned};
 use proptest::prelude::*;
 
+use crate::updates::updates;
 use crate::{assert_same, config, numbers, pair, shape_and_axis, tensor};
 
 const FOLDS: [Fold; 7] = [
@@ -182,24 +182,8 @@ proptest! {
             }
             let state: Vec<Tensor> = (0..4).map(|i| t(&a, i)).collect();
             let state: Vec<&Tensor> = state.iter().collect();
-            for momentum in [0.0, 0.9] {
-                let sgd = Sgd { learning_rate: 0.1, momentum, nesterov: flags[0] };
-                let (learning_rate, rho, epsilon) = (0.1, 0.9, 1e-7);
-                let rmsprop = Rmsprop { learning_rate, rho, momentum, epsilon };
-                for update in [Update::Sgd(sgd), Update::Rmsprop(rmsprop)] {
-                    (2..=4).for_each(|n| agree(&Op::Update(update), &state[..n]));
-                }
-            }
-            let (learning_rate, beta_1, beta_2, epsilon) = (0.1, 0.9, 0.99, 1e-7);
-            let (correction, momentum, gradient) = (0.1, [0.9, 0.2], [0.1, 0.2]);
-            for update in [
-                Update::Adam(Adam { alpha: 0.1, beta_1, beta_2, epsilon }),
-                Update::Nadam(Nadam { learning_rate, beta_1, beta_2, momentum, gradient, correction, epsilon }),
-                Update::Adamax(Adamax { learning_rate, beta_1, beta_2, correction, epsilon }),
-                Update::Adagrad(Adagrad { learning_rate, epsilon }),
-                Update::Lion(Lion { learning_rate, beta_1, beta_2 }),
-            ] {
-                agree(&Op::Update(update), &state[..2 + update.states()]);
+            for update in updates(flags[0]) {
+                (2..=4).for_each(|n| agree(&Op::Update(update), &state[..n]));
             }
             agree(&Op::Arange(Arange { start: 1.0, step: 2.0, count: m, dtype }), &[]);
             let key = Tensor::new(&[seed as u32, 0], [2]).unwrap();

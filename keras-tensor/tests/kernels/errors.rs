@@ -399,58 +399,73 @@ fn recurrent_cells() {
         has_bias: false,
         has_mask: false,
     };
-    let (sums, kernel, state) = (f(&[5, 2, 12]), f(&[3, 12]), f(&[2, 3]));
+    let (x, kernel, recurrent) = (f(&[2, 5, 7]), f(&[7, 12]), f(&[3, 12]));
+    let state = f(&[2, 3]);
+    let given = [&x, &kernel, &recurrent, &state, &state];
     let run =
         |op: &Recurrent, all: &[&Tensor]| apply(Op::Recurrent(*op), all).map(|y| y[0].clone());
-    assert!(run(&op, &[&sums, &kernel, &state, &state]).is_ok());
+    assert!(run(&op, &given).is_ok());
     refused(
-        run(&op, &[&sums, &kernel, &state]),
-        &["recurrent", "3 inputs", "4 inputs"],
+        run(&op, &given[..4]),
+        &["recurrent", "4 inputs", "5 inputs"],
     );
-    let wanted = "[time, batch, 4 * units]";
-    refused(
-        run(&op, &[&sums, &f(&[3, 9]), &state, &state]),
-        &["recurrent", "(3, 9)", wanted],
-    );
-    refused(
-        run(&op, &[&sums, &kernel, &state, &f(&[2, 4])]),
-        &["recurrent", "(2, 4)", wanted],
-    );
-    refused(
-        run(&op, &[&sums, &f(&[]), &state, &state]),
-        &["recurrent", wanted],
-    );
+    let wanted = "[batch, time, in], [in, 4 * units]";
+    let (narrow, wide, scalar) = (f(&[3, 9]), f(&[2, 4]), f(&[]));
+    for (place, shown, other) in [
+        (0, "()", &scalar),
+        (1, "(3, 9)", &narrow),
+        (2, "(3, 9)", &narrow),
+        (2, "()", &scalar),
+        (4, "(2, 4)", &wide),
+    ] {
+        let mut wrong = given;
+        wrong[place] = other;
+        refused(run(&op, &wrong), &["recurrent", shown, wanted]);
+    }
+    let with = |last: &Tensor| given.into_iter().chain([last]).cloned().collect::<Vec<_>>();
+    let run_with = |op: &Recurrent, last: &Tensor| run(op, &with(last).iter().collect::<Vec<_>>());
     let masked = Recurrent {
         has_mask: true,
         ..op
     };
-    let mask = f(&[5, 2]);
-    refused(
-        run(&masked, &[&sums, &kernel, &state, &state, &mask]),
-        &["recurrent", "of bools"],
-    );
-    refused(
-        run(&op, &[&i(&[5, 2, 12]), &kernel, &state, &state]),
-        &["recurrent", "int32", "a float type"],
-    );
+    refused(run_with(&masked, &f(&[5, 2])), &["recurrent", "of bools"]);
     let biased = Recurrent {
         has_bias: true,
         ..op
     };
+    assert!(run_with(&biased, &f(&[12])).is_ok());
     refused(
-        run(&biased, &[&sums, &kernel, &state, &state, &f(&[12])]),
-        &["where a GRU has one"],
+        run_with(&biased, &f(&[2, 12])),
+        &["recurrent", "a bias [4 * units]"],
     );
-    let grad = Op::RecurrentGrad(RecurrentGrad {
-        recurrent: op,
-        has_kept: false,
-    });
+    let mut whole = given;
+    let numbers = i(&[2, 5, 7]);
+    whole[0] = &numbers;
+    refused(run(&op, &whole), &["recurrent", "int32", "a float type"]);
     let (all_h, kept) = (f(&[5, 2, 3]), f(&[5, 2, 15]));
-    let right = [&kernel, &state, &state, &all_h, &kept, &all_h];
-    assert!(apply(grad.clone(), &right).is_ok());
+    let right: Vec<&Tensor> = given
+        .into_iter()
+        .chain([&all_h, &kept, &all_h, &kept, &state, &state])
+        .collect();
+    let grad = Op::RecurrentGrad(RecurrentGrad {
+        recurrent: biased,
+        has_all_h: true,
+        has_kept: true,
+        of_x: true,
+        of_weights: true,
+    });
+    let shapes: Vec<String> = apply(grad.clone(), &right)
+        .unwrap()
+        .iter()
+        .map(|y| y.shape().to_string())
+        .collect();
+    assert_eq!(
+        shapes,
+        ["(2, 5, 7)", "(10, 12)", "(12,)", "(2, 3)", "(2, 3)"]
+    );
     for i in 0..right.len() {
-        let mut wrong = right;
-        wrong[i] = &sums;
+        let mut wrong = right.clone();
+        wrong[i] = &wide;
         refused(apply(grad.clone(), &wrong), &["recurrent", wanted]);
     }
 }

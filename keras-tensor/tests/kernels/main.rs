@@ -14,6 +14,7 @@ mod networks;
 mod pool;
 mod products;
 mod reduce;
+mod updates;
 
 use keras_tensor::random::Philox;
 use keras_tensor::{DType, Op, Tensor, apply_one};

@@ -3,7 +3,7 @@ use keras_tensor::ops::{self, Operand};
 use keras_tensor::{DType, Error, Outputs, Result, Shape, Tensor};
 
 use crate::layers::regularization::dropped;
-use crate::{Arguments, Call, Seed};
+use crate::{Arguments, Call, Seed, Weight};
 
 /// One step of a recurrent layer: a layer that says so in [`crate::Layer::cell`].
 ///
@@ -58,13 +58,15 @@ pub trait RnnCell: Send + Sync {
     }
 }
 
-/// A cell as one op over what [`RnnCell::project`] gives.
+/// A cell as one op over a sequence.
 pub struct Whole {
     /// The op, for sequences without a mask.
     pub op: Recurrent,
-    /// The recurrent kernel `[units, gates * units]`.
+    /// The kernel `[in, gates * units]`.
     pub kernel: Tensor,
-    /// The bias `[gates * units]` of the state's product, of cells that have one.
+    /// The recurrent kernel `[units, gates * units]`.
+    pub recurrent_kernel: Tensor,
+    /// The bias, as [`Recurrent`] takes it, of cells that have one.
     pub bias: Option<Tensor>,
 }
 
@@ -73,8 +75,8 @@ impl Whole {
     pub(super) fn of(
         cell: RecurrentCell,
         [activation, recurrent_activation]: [Option<Fused>; 2],
-        kernel: &impl Operand,
-        bias: Option<Tensor>,
+        [kernel, recurrent_kernel]: [&Weight; 2],
+        bias: Option<&Weight>,
     ) -> Result<Option<Self>> {
         let (Some(activation), Some(recurrent_activation)) = (activation, recurrent_activation)
         else {
@@ -87,8 +89,13 @@ impl Whole {
             has_bias: bias.is_some(),
             has_mask: false,
         };
-        let kernel = kernel.tensor()?.into_owned();
-        Ok(Some(Whole { op, kernel, bias }))
+        let read = |weight: &Weight| Ok(weight.tensor()?.into_owned());
+        Ok(Some(Whole {
+            op,
+            kernel: read(kernel)?,
+            recurrent_kernel: read(recurrent_kernel)?,
+            bias: bias.map(read).transpose()?,
+        }))
     }
 }
 

@@ -130,11 +130,8 @@ impl RnnCell for GRUCell {
             return Ok(None);
         }
         let functions = [self.activation.fused()?, self.recurrent_activation.fused()?];
-        Whole::of(
-            RecurrentCell::Gru,
-            functions,
-            &self.recurrent_kernel,
-            self.bias_of(true)?,
-        )
+        let bias = self.use_bias.then_some(&self.bias);
+        let kernels = [&self.kernel, &self.recurrent_kernel];
+        Whole::of(RecurrentCell::Gru, functions, kernels, bias)
     }
 }

@@ -111,7 +111,9 @@ impl RnnCell for LSTMCell {
 
     fn whole(&self) -> Result<Option<Whole>> {
         let functions = [self.activation.fused()?, self.recurrent_activation.fused()?];
-        Whole::of(RecurrentCell::Lstm, functions, &self.recurrent_kernel, None)
+        let bias = self.use_bias.then_some(&self.bias);
+        let kernels = [&self.kernel, &self.recurrent_kernel];
+        Whole::of(RecurrentCell::Lstm, functions, kernels, bias)
     }
 }
 

@@ -192,60 +192,60 @@ impl Options {
         let cell = cell.as_cell()?;
         let noise = cell.noise(step, x.dtype(), cx)?;
         let in_order = |x: &Tensor| match self.go_backwards && !x.is_meta() {
-            true => time_first(&reversed(x)?),
-            false => time_first(x),
+            true => reversed(x),
+            false => Ok(x.clone()),
         };
-        let projected = cell.project(&in_order(x)?, &noise)?;
-        let mask = x.mask().map(|m| in_order(&mask_of(m, x)?)).transpose()?;
-        let can_be_whole = noise.recurrent.is_empty() && !x.is_meta() && !observe::small_ops();
+        let mask = x.mask().map(|m| time_first(&in_order(&mask_of(m, x)?)?));
+        let (x, mask) = (in_order(x)?, mask.transpose()?);
+        let is_alike = noise.recurrent.is_empty() && noise.input.len() <= 1;
+        let can_be_whole = is_alike && !x.is_meta() && !observe::small_ops();
         let whole = if can_be_whole { cell.whole()? } else { None };
-        match whole {
-            Some(whole) => self.at_once(&whole, &projected, states, mask.as_ref()),
-            None => {
+        match (whole, noise.input.first()) {
+            (None, _) => {
+                let projected = cell.project(&time_first(&x)?, &noise)?;
                 let take = |x: &Tensor, states: &[Tensor]| cell.step(x, states, &noise, cx);
                 self.one_by_one(take, &projected, states, mask.as_ref())
+            }
+            (Some(whole), None) => self.at_once(&whole, &x, states, mask.as_ref()),
+            (Some(whole), Some(factor)) => {
+                let x = ops::multiply(x, ops::expand_dims(factor, 1)?)?;
+                self.at_once(&whole, &x, states, mask.as_ref())
             }
         }
     }
 
-    /// All steps `[time, batch, ..]` by one op.
+    /// All steps of `[batch, time, features]` by one op.
     fn at_once(
         &self,
         whole: &Whole,
-        projected: &Tensor,
+        x: &Tensor,
         states: Vec<Tensor>,
         mask: Option<&Tensor>,
     ) -> Result<(Tensor, Vec<Tensor>)> {
         let mut op = whole.op;
         op.has_mask = mask.is_some();
-        let mut inputs = vec![projected, &whole.kernel];
+        let mut inputs = vec![x, &whole.kernel, &whole.recurrent_kernel];
         inputs.extend(&states);
         inputs.extend(&whole.bias);
         inputs.extend(mask);
         let results = apply(Op::Recurrent(op), &inputs)?;
-        let (all, kept) = (&results[0], &results[1]);
-        let last = |all: &Tensor| {
-            let time = all.shape()[0];
-            ops::squeeze(ops::slice_axis(all, 0, time - 1, 1)?, 0)
-        };
-        let mut after = vec![last(all)?];
-        if states.len() == 2 {
-            after.push(ops::slice_axis(last(kept)?, -1, 0, after[0].shape()[1])?);
-        }
-        let all = match mask {
+        let (all, after) = (&results[0], results[2..].to_vec());
+        let shown = match mask {
+            None => None,
+            Some(mask) if self.zero_output_for_mask => Some(mask.clone()),
+            // Before the first step that is not masked, outputs are 0 and not the first state.
             Some(mask) => {
-                let shown = match self.zero_output_for_mask {
-                    true => mask.clone(),
-                    // Before the first step that is not masked, outputs are 0 and not the first state.
-                    false => ops::greater(ops::cumsum(ops::cast(mask, DType::I32)?, 0)?, 0)?,
-                };
-                &ops::where_(ops::expand_dims(shown, 2)?, all, 0.0)?
+                let count = ops::cumsum(ops::cast(mask, DType::I32)?, 0)?;
+                Some(ops::greater(count, 0)?)
             }
-            None => all,
         };
         let output = match self.return_sequences {
-            true => time_first(all)?,
-            false => last(all)?,
+            true => time_first(&seen(all, shown.as_ref())?)?,
+            false => {
+                let last = |shown| at(shown, all.shape()[0] - 1);
+                let shown = shown.as_ref().map(last).transpose()?;
+                seen(&after[0], shown.as_ref())?
+            }
         };
         Ok((output, after))
     }
@@ -263,14 +263,13 @@ impl Options {
         let count = if projected.is_meta() { 1 } else { time };
         let mut outputs: Vec<Tensor> = Vec::with_capacity(count);
         for t in 0..count {
-            let at = |all: &Tensor| ops::squeeze(ops::slice_axis(all, 0, t, 1)?, 0);
-            let (mut y, mut after) = take(&at(projected)?, &states)?;
+            let (mut y, mut after) = take(&at(projected, t)?, &states)?;
             if after.len() != states.len() {
                 let wanted = format!("the {} that it said", states.len());
                 return Err(Error::argument("states of the cell", after.len(), wanted));
             }
             if let Some(mask) = mask {
-                let here = at(mask)?;
+                let here = at(mask, t)?;
                 let before = match outputs.last() {
                     Some(last) if !self.zero_output_for_mask => last.clone(),
                     _ => ops::zeros_like(&y)?,
@@ -298,6 +297,19 @@ impl Options {
             false => outputs.swap_remove(last),
         };
         Ok((output, states))
+    }
+}
+
+/// One step of `[time, batch, ..]`.
+fn at(all: &Tensor, step: usize) -> Result<Tensor> {
+    ops::squeeze(ops::slice_axis(all, 0, step, 1)?, 0)
+}
+
+/// Outputs `[.., units]`, and 0 where they are not to be seen.
+fn seen(outputs: &Tensor, shown: Option<&Tensor>) -> Result<Tensor> {
+    match shown {
+        Some(shown) => ops::where_(ops::expand_dims(shown, -1)?, outputs, 0.0),
+        None => Ok(outputs.clone()),
     }
 }
 

@@ -81,11 +81,8 @@ impl RnnCell for SimpleRNNCell {
 
     fn whole(&self) -> Result<Option<Whole>> {
         let functions = [self.activation.fused()?, Some(Fused::Linear)];
-        Whole::of(
-            RecurrentCell::Simple,
-            functions,
-            &self.recurrent_kernel,
-            None,
-        )
+        let bias = self.use_bias.then_some(&self.bias);
+        let kernels = [&self.kernel, &self.recurrent_kernel];
+        Whole::of(RecurrentCell::Simple, functions, kernels, bias)
     }
 }

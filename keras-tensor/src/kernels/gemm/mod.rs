@@ -38,7 +38,7 @@ const DEEP: usize = 4;
 /// Panels that are worth what it takes to read a left factor.
 const PANELS: usize = 4;
 /// Elements of a product, and the length of its shared axis, for parts of that to be summed apart; and how many parts.
-const SMALL: usize = 1 << 16;
+const SMALL: usize = 1 << 17;
 const LONG: usize = 1 << 11;
 const PARTS: usize = 8;
 /// Elements of a right factor up to which threads share one that is laid out whole.

@@ -13,12 +13,13 @@ const LANES: usize = 16;
 
 /// A row before a step, and where its results go.
 pub(super) struct Forward<'a, T> {
-    pub(super) sums: &'a [T],
-    /// The state times the recurrent kernel, with the sums or the state's own bias added.
+    /// Of a GRU, the state times the recurrent kernel, with its bias.
     pub(super) products: &'a [T],
     pub(super) h_before: &'a [T],
     pub(super) c_before: &'a [T],
+    /// Of an LSTM, the gates hold sums before; of a GRU, `z, r, n` hold the input's part of them.
     pub(super) kept: &'a mut [T],
+    /// Of a simple cell, it holds sums before.
     pub(super) h: &'a mut [T],
 }
 
@@ -26,7 +27,7 @@ pub(super) struct Forward<'a, T> {
 pub(super) struct Backward<'a, T> {
     pub(super) h: &'a [T],
     pub(super) kept: &'a [T],
-    pub(super) kept_gradient: Option<&'a [T]>,
+    pub(super) of_kept: Option<&'a [T]>,
     pub(super) h_before: &'a [T],
     pub(super) c_before: &'a [T],
     /// With regard to `h`; becomes what flows past the product, to `h_before`.
@@ -71,7 +72,6 @@ struct Gru {
 
 impl<T: Number + Float + Elementary> Cell<T> for Simple {
     fn forward(&self, row: Forward<T>) {
-        row.h.copy_from_slice(row.products);
         activate(self.new, row.h);
     }
 
@@ -86,7 +86,6 @@ impl<T: Number + Float + Elementary> Cell<T> for Lstm {
     fn forward(&self, row: Forward<T>) {
         let units = row.h.len();
         let (c, gates) = row.kept.split_at_mut(units);
-        gates.copy_from_slice(row.products);
         let (input_forget, new_output) = gates.split_at_mut(2 * units);
         let (new, output) = new_output.split_at_mut(units);
         activate(self.gate, input_forget);
@@ -135,7 +134,7 @@ impl<T: Number + Float + Elementary> Cell<T> for Lstm {
             (self.gate, output),
         ];
         for (i, (function, gate)) in gates.into_iter().enumerate() {
-            let outer = row.kept_gradient.map(|g| &g[(i + 1) * units..][..units]);
+            let outer = row.of_kept.map(|g| &g[(i + 1) * units..][..units]);
             through(function, gate, outer, &mut row.sums[i * units..][..units]);
         }
         row.dh.fill(T::ZERO);
@@ -147,21 +146,12 @@ impl<T: Number + Float + Elementary> Cell<T> for Gru {
         let units = row.h.len();
         let (gates, rest) = row.kept.split_at_mut(2 * units);
         let (new, of_state) = rest.split_at_mut(units);
-        let (sums, products) = (row.sums, row.products);
-        let first = 2 * units;
-        each(
-            [&mut *gates],
-            [&sums[..first], &products[..first]],
-            |_, [x, h]| [x + h],
-        );
+        let (first, last) = row.products.split_at(2 * units);
+        add(gates, first);
         activate(self.gate, gates);
         let (update, reset) = gates.split_at(units);
-        of_state.copy_from_slice(&products[first..]);
-        each(
-            [&mut *new],
-            [&sums[first..], reset, of_state],
-            |_, [x, r, h]| [x + r * h],
-        );
+        of_state.copy_from_slice(last);
+        each([&mut *new], [reset, last], |[x], [r, h]| [x + r * h]);
         activate(self.new, new);
         each(
             [row.h],
@@ -173,7 +163,7 @@ impl<T: Number + Float + Elementary> Cell<T> for Gru {
     fn backward(&self, row: Backward<T>) {
         let units = row.h.len();
         let part = |number: usize| &row.kept[number * units..][..units];
-        let outer = |number: usize| row.kept_gradient.map(|g| &g[number * units..][..units]);
+        let outer = |number: usize| row.of_kept.map(|g| &g[number * units..][..units]);
         let [update, reset, new, of_state] = [0, 1, 2, 3].map(part);
         let (d_update, others) = row.sums.split_at_mut(units);
         let (d_reset, others) = others.split_at_mut(units);

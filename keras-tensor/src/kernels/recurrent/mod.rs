@@ -1,46 +1,24 @@
-//! Recurrent cells over a whole sequence: a product of matrices for each step, and one pass over its rows.
-//!
-//! The rows of a batch know nothing of each other, so threads take some rows each through all steps.
+//! Recurrent cells over a whole sequence: one product for the inputs of all steps, and then step by step.
 
 mod cells;
+mod steps;
 
 use smallvec::smallvec;
+use std::ops::Range;
 
-use super::gemm::{self, Epilogue, Output, Right, View};
+use super::gemm::{self, Epilogue, Left, Output, Right, View, copy_run, expect_read};
 use super::shares::for_shares;
-use super::{Real, with_float};
-use crate::op::{Outputs, Recurrent, RecurrentCell, RecurrentGrad, Specs};
+use super::{Real, with_float, with_space};
+use crate::op::{Outputs, Recurrent, RecurrentCell, RecurrentGrad, RecurrentInputs, Specs};
 use crate::{Result, Tensor};
-use cells::{Backward, Cell, Forward};
+use steps::{Results, Steps, Weight};
 
-/// Rows of a batch that a thread takes through a sequence, where there is work enough.
-const ROWS: usize = 16;
-/// Multiplications of a step's product from which the rows of a batch are shared.
-const SHARE: usize = 1 << 17;
+/// Rows of joined inputs and states that a thread lays side by side.
+const JOINED: usize = 64;
 
 /// The results of [`Recurrent`].
 pub(super) fn recurrent(op: &Recurrent, inputs: &[&Tensor], specs: &Specs) -> Result<Outputs> {
-    let named = op.named(inputs.iter().copied());
-    let mut kept = None;
-    let h = with_float!(named.sums.dtype(), T => {
-        let cell = cells::of(op);
-        let steps = Steps::<T> {
-            op,
-            cell: &*cell,
-            units: named.kernel.shape()[0],
-            batch: named.h.shape()[0],
-            kernel: named.kernel.raw(),
-            h: named.h.raw(),
-            c: named.c.map_or(&[], |c| c.raw()),
-            mask: named.mask.map(|m| m.raw()),
-        };
-        let (sums, bias) = (named.sums.raw::<T>(), named.bias.map(|b| b.raw::<T>()));
-        Tensor::build(specs[0].dtype, specs[0].shape.clone(), |h: &mut [T]| {
-            let fill = |kept: &mut [T]| steps.forward(sums, bias, h, kept);
-            kept = Some(Tensor::build(specs[1].dtype, specs[1].shape.clone(), fill));
-        })
-    })?;
-    Ok(smallvec![h, kept.expect("the first result made it")?])
+    with_float!(inputs[0].dtype(), T => results::<T>(op, inputs, specs))
 }
 
 /// The results of [`RecurrentGrad`].
@@ -49,323 +27,312 @@ pub(super) fn recurrent_grad(
     inputs: &[&Tensor],
     specs: &Specs,
 ) -> Result<Outputs> {
+    with_float!(inputs[0].dtype(), T => gradients::<T>(op, inputs, specs))
+}
+
+fn results<T: Real>(op: &Recurrent, inputs: &[&Tensor], specs: &Specs) -> Result<Outputs> {
+    let given = op.named(inputs.iter().copied());
+    let sequence = Sequence::<T>::new(op, &given);
+    let mut kept = None;
+    let all_h = Tensor::build(specs[0].dtype, specs[0].shape.clone(), |h: &mut [T]| {
+        let fill = |kept: &mut [T]| sequence.forward(&given, h, kept);
+        kept = Some(Tensor::build(specs[1].dtype, specs[1].shape.clone(), fill));
+    })?;
+    let kept = kept.expect("the first result made it")?;
+    let mut outputs: Outputs = smallvec![all_h.clone(), kept.clone()];
+    let last = sequence.last(all_h.raw(), kept.raw());
+    for (spec, state) in specs[2..].iter().zip(last) {
+        let fill = |to: &mut [T]| state.copy_to(to);
+        outputs.push(Tensor::build(spec.dtype, spec.shape.clone(), fill)?);
+    }
+    Ok(outputs)
+}
+
+fn gradients<T: Real>(op: &RecurrentGrad, inputs: &[&Tensor], specs: &Specs) -> Result<Outputs> {
     let named = op.named(inputs.iter().copied());
-    let dtype = named.h.dtype();
-    with_float!(dtype, T => {
-        let cell = cells::of(&op.recurrent);
-        let steps = Steps::<T> {
-            op: &op.recurrent,
-            cell: &*cell,
-            units: named.kernel.shape()[0],
-            batch: named.h.shape()[0],
-            kernel: named.kernel.raw(),
-            h: named.h.raw(),
-            c: named.c.map_or(&[], |c| c.raw()),
-            mask: named.mask.map(|m| m.raw()),
+    let sequence = Sequence::<T>::new(&op.recurrent, &named.given);
+    let steps = &sequence.steps;
+    let results = Results {
+        h: named.all_h.raw(),
+        kept: named.kept.raw(),
+        of_all_h: named.of_all_h.map(|g| g.raw()),
+        of_kept: named.of_kept.map(|g| g.raw()),
+    };
+    let of_c = named.of_c.map_or(&[][..], |g| g.raw());
+    let mut states = [named.of_h.raw::<T>().to_vec(), of_c.to_vec()];
+    let wants_bias = op.of_weights && op.recurrent.has_bias;
+    let mut outputs = Outputs::new();
+    with_space(sequence.time * steps.batch * steps.width(), |sums| {
+        let of_bias = steps.backward(&results, sums, &mut states, wants_bias);
+        let sums = &*sums;
+        let mut specs = specs.iter();
+        let mut build = |fill: &dyn Fn(&mut [T]) -> Result<()>| {
+            let spec = specs.next().expect("every result has a shape");
+            outputs.push(Tensor::try_build(spec.dtype, spec.shape.clone(), fill)?);
+            Ok(())
         };
-        let results = Results {
-            h: named.all_h.raw(),
-            kept: named.kept.raw(),
-            h_gradient: named.all_h_gradient.raw(),
-            kept_gradient: named.kept_gradient.map(|g| g.raw()),
-        };
-        let mut first: [Vec<T>; 2] = Default::default();
-        let sums = Tensor::build(dtype, specs[0].shape.clone(), |sums: &mut [T]| {
-            first = steps.backward(&results, sums);
-        })?;
-        let mut outputs: Outputs = smallvec![sums];
-        for (spec, values) in specs[1..].iter().zip(&first) {
-            let copy = |out: &mut [T]| out.copy_from_slice(values);
-            outputs.push(Tensor::build(dtype, spec.shape.clone(), copy)?);
+        if op.of_x {
+            build(&|to| sequence.of_x(sums, to))?;
         }
-        Ok(outputs)
-    })
+        if op.of_weights {
+            build(&|to| sequence.of_kernels(results.h, sums, to))?;
+        }
+        if wants_bias {
+            build(&|to| sequence.of_bias(&of_bias, to))?;
+        }
+        for state in states.iter().take(op.recurrent.cell.states()) {
+            build(&|to| {
+                to.copy_from_slice(state);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(outputs)
 }
 
-/// What all steps share.
-struct Steps<'a, T> {
-    op: &'a Recurrent,
-    cell: &'a dyn Cell<T>,
-    units: usize,
-    batch: usize,
+/// A sequence, and the cell that is taken through it.
+struct Sequence<'a, T> {
+    steps: Steps<'a, T>,
+    time: usize,
+    features: usize,
+    x: &'a [T],
     kernel: &'a [T],
-    /// The first states.
-    h: &'a [T],
-    c: &'a [T],
-    mask: Option<&'a [u8]>,
 }
 
-/// The results of the op and their gradients.
-struct Results<'a, T> {
-    h: &'a [T],
-    kept: &'a [T],
-    h_gradient: &'a [T],
-    kept_gradient: Option<&'a [T]>,
+/// Parts of the gradient of sums that belong to parts of a weight, counted in units.
+struct Part {
+    sums: usize,
+    weight: usize,
+    count: usize,
 }
 
-impl<T: Real> Steps<'_, T> {
-    fn is_masked(&self, step: usize, row: usize) -> bool {
-        self.mask.is_some_and(|m| m[step * self.batch + row] == 0)
+const fn part(sums: usize, weight: usize, count: usize) -> Part {
+    Part {
+        sums,
+        weight,
+        count,
     }
+}
 
-    /// How many rows are taken through the sequence together.
-    fn rows(&self) -> usize {
-        match self.batch * self.kernel.len() < SHARE {
-            true => self.batch,
-            false => ROWS.min(self.batch),
+/// The parts that belong to the input's kernel.
+fn of_input(cell: RecurrentCell) -> &'static [Part] {
+    const SIMPLE: &[Part] = &[part(0, 0, 1)];
+    const LSTM: &[Part] = &[part(0, 0, 4)];
+    const GRU: &[Part] = &[part(0, 0, 2), part(3, 2, 1)];
+    match cell {
+        RecurrentCell::Simple => SIMPLE,
+        RecurrentCell::Lstm => LSTM,
+        RecurrentCell::Gru => GRU,
+    }
+}
+
+impl<'a, T: Real> Sequence<'a, T> {
+    fn new(op: &'a Recurrent, given: &RecurrentInputs<&'a Tensor>) -> Self {
+        let [batch, time, features] = [0, 1, 2].map(|axis| given.x.shape()[axis]);
+        let steps = Steps {
+            op,
+            units: given.h.shape()[1],
+            batch,
+            recurrent_kernel: given.recurrent_kernel,
+            h: given.h.raw(),
+            c: given.c.map_or(&[], |c| c.raw()),
+            mask: given.mask.map(|m| m.raw()),
+        };
+        Sequence {
+            steps,
+            time,
+            features,
+            x: given.x.raw(),
+            kernel: given.kernel.raw(),
         }
     }
 
-    /// How many elements the sums have in a row.
-    fn gates(&self) -> usize {
-        self.op.cell.gates() * self.units
+    /// The inputs, a row for each sample of each step.
+    fn inputs(&self) -> Swapped<'a, T> {
+        Swapped {
+            data: self.x,
+            row: self.features,
+            inner: self.steps.batch,
+            outer: self.time,
+        }
     }
 
-    /// How many elements `c` has in a row.
-    fn of_c(&self) -> usize {
-        if self.c.is_empty() { 0 } else { self.units }
-    }
-
-    /// The first states of a row.
-    fn first(&self, row: usize) -> (&[T], &[T]) {
-        let (units, of_c) = (self.units, self.of_c());
-        (
-            &self.h[row * units..][..units],
-            &self.c[row * of_c..][..of_c],
-        )
-    }
-
-    fn forward(&self, sums: &[T], bias: Option<&[T]>, all_h: &mut [T], all_kept: &mut [T]) {
-        let (units, batch) = (self.units, self.batch);
-        if batch * units == 0 {
+    fn forward(&self, given: &RecurrentInputs<&Tensor>, all_h: &mut [T], all_kept: &mut [T]) {
+        let (steps, gates) = (&self.steps, self.steps.gates());
+        let rows = self.time * steps.batch;
+        if rows * steps.units == 0 {
             return;
         }
-        let steps = all_h.len() / (batch * units);
-        let cut = |all, width| by_rows(all, steps, (batch, self.rows()), width);
-        let all_h = cut(all_h, units);
-        let all_kept = cut(all_kept, self.op.cell.kept() * units);
-        let mut blocks: Vec<Ahead<T>> = all_h
-            .into_iter()
-            .zip(all_kept)
-            .map(|(h, kept)| Ahead { h, kept })
-            .collect();
-        let kernel = Factor::new(
-            View::new(self.kernel, self.gates(), false),
-            units,
-            self.gates(),
-        );
-        for_shares(&mut blocks, 1, &|number, block| {
-            for (i, block) in block.iter_mut().enumerate() {
-                self.forward_block((number + i) * self.rows(), &kernel, (sums, bias), block);
-            }
-        });
-    }
-
-    /// Takes the rows from `first` on through all steps.
-    fn forward_block(
-        &self,
-        first: usize,
-        kernel: &Factor<T>,
-        (sums, bias): (&[T], Option<&[T]>),
-        block: &mut Ahead<T>,
-    ) {
-        let (units, of_c) = (self.units, self.of_c());
-        let (gates, parts) = (self.gates(), self.op.cell.kept() * units);
-        let rows = block.h.first().map_or(0, |h| h.len() / units);
-        let mut products = vec![T::ZERO; rows * gates];
-        for step in 0..block.h.len() {
-            let sums = &sums[(step * self.batch + first) * gates..][..rows * gates];
-            let (done_h, h) = block.h.split_at_mut(step);
-            let (done_kept, kept) = block.kept.split_at_mut(step);
-            let (h, kept) = (&mut *h[0], &mut *kept[0]);
-            let done = done_h.last().zip(done_kept.last());
-            let summands = match self.op.cell {
-                RecurrentCell::Simple | RecurrentCell::Lstm => Epilogue {
-                    residual: Some(sums),
-                    ..Epilogue::NOTHING
-                },
-                RecurrentCell::Gru => Epilogue {
-                    bias,
-                    ..Epilogue::NOTHING
-                },
-            };
-            let last = match done {
-                None => &self.h[first * units..][..rows * units],
-                Some((h, _)) => &**h,
-            };
-            kernel.product(
-                View::new(last, units, false),
-                &mut products,
-                Some(&summands),
-            );
-            for row in 0..rows {
-                let (h_before, c_before) = match done {
-                    None => self.first(first + row),
-                    Some((h, kept)) => (&h[row * units..][..units], &kept[row * parts..][..of_c]),
-                };
-                let h = &mut h[row * units..][..units];
-                let kept = &mut kept[row * parts..][..parts];
-                self.cell.forward(Forward {
-                    sums: &sums[row * gates..][..gates],
-                    products: &products[row * gates..][..gates],
-                    h_before,
-                    c_before,
-                    kept,
-                    h,
-                });
-                if self.is_masked(step, first + row) {
-                    h.copy_from_slice(h_before);
-                    let (c, gates) = kept.split_at_mut(c_before.len());
-                    c.copy_from_slice(c_before);
-                    gates.fill(T::ZERO);
-                }
-            }
-        }
-    }
-
-    /// Fills the gradients of the sums, from the last step to the first, and gives those of the first states.
-    fn backward(&self, results: &Results<T>, all_sums: &mut [T]) -> [Vec<T>; 2] {
-        let (units, batch) = (self.units, self.batch);
-        let mut dh = vec![T::ZERO; self.h.len()];
-        let mut dc = vec![T::ZERO; self.c.len()];
-        if batch * units == 0 {
-            return [dh, dc];
-        }
-        let width = self.op.cell.width() * units;
-        let steps = all_sums.len() / (batch * width);
-        let cut = |all, steps, width| by_rows(all, steps, (batch, self.rows()), width);
-        let states = cut(&mut dh, 1, units)
-            .into_iter()
-            .zip(cut(&mut dc, 1, self.of_c()));
-        let mut blocks: Vec<Back<T>> = cut(all_sums, steps, width)
-            .into_iter()
-            .zip(states)
-            .map(|(sums, (dh, dc))| Back { sums, dh, dc })
-            .collect();
-        let back = Factor::new(
-            View::new(self.kernel, self.gates(), true),
-            self.gates(),
-            units,
-        );
-        for_shares(&mut blocks, 1, &|number, block| {
-            for (i, block) in block.iter_mut().enumerate() {
-                self.backward_block((number + i) * self.rows(), &back, results, block);
-            }
-        });
-        [dh, dc]
-    }
-
-    fn backward_block(
-        &self,
-        first: usize,
-        back: &Factor<T>,
-        results: &Results<T>,
-        block: &mut Back<T>,
-    ) {
-        let (units, batch, of_c) = (self.units, self.batch, self.of_c());
-        let (parts, width) = (self.op.cell.kept() * units, self.op.cell.width() * units);
-        let (all_dh, all_dc) = (&mut *block.dh[0], &mut *block.dc[0]);
-        let rows = all_dh.len() / units;
-        let mut space = vec![T::ZERO; units];
-        for (step, sums) in block.sums.iter_mut().enumerate().rev() {
-            for row in 0..rows {
-                let place = step * batch + first + row;
-                let (h_before, c_before) = match place.checked_sub(batch) {
-                    None => self.first(first + row),
-                    Some(before) => (
-                        &results.h[before * units..][..units],
-                        &results.kept[before * parts..][..of_c],
-                    ),
-                };
-                let dh = &mut all_dh[row * units..][..units];
-                let dc = &mut all_dc[row * of_c..][..of_c];
-                let kept_gradient = results.kept_gradient.map(|g| &g[place * parts..][..parts]);
-                cells::add(dh, &results.h_gradient[place * units..][..units]);
-                if let Some(outer) = kept_gradient {
-                    cells::add(dc, &outer[..of_c]);
-                }
-                let sums = &mut sums[row * width..][..width];
-                if self.is_masked(step, first + row) {
-                    sums.fill(T::ZERO);
-                    continue;
-                }
-                self.cell.backward(Backward {
-                    h: &results.h[place * units..][..units],
-                    kept: &results.kept[place * parts..][..parts],
-                    kept_gradient,
-                    h_before,
-                    c_before,
-                    dh,
-                    dc,
-                    sums,
-                    space: &mut space,
-                });
-            }
-            back.product(View::new(sums, width, false), all_dh, None);
-        }
-    }
-}
-
-/// The right factor of every step's product, laid out once.
-struct Factor<T> {
-    packed: Vec<T>,
-    depth: usize,
-    columns: usize,
-}
-
-impl<T: Real> Factor<T> {
-    fn new(view: View<T>, depth: usize, columns: usize) -> Self {
-        let mut packed = vec![T::ZERO; gemm::packed_size::<T>(depth, columns)];
-        gemm::pack(&view, depth, columns, &mut packed);
-        Factor {
-            packed,
-            depth,
-            columns,
-        }
-    }
-
-    /// `out = left @ self`, with summands or else with what is there.
-    fn product(&self, left: View<T>, out: &mut [T], summands: Option<&Epilogue<T>>) {
+        let bias = given.bias.map(|b| b.raw::<T>());
+        let summands = Epilogue {
+            bias: bias.map(|b| &b[..gates]),
+            ..Epilogue::NOTHING
+        };
+        let kernel = Weight::new(given.kernel, [self.features, gates], false);
         gemm::Product {
-            depth: self.depth,
-            left: &left,
-            right: Right::Packed(&self.packed),
-            add: summands.is_none(),
-            finish: summands,
+            depth: self.features,
+            left: &self.inputs(),
+            right: kernel.right(),
+            add: false,
+            finish: Some(&summands),
         }
-        .compute(Output::new(out, self.columns));
+        .compute(steps.sums(all_h, all_kept));
+        steps.forward(bias.map(|b| &b[gates..]), all_h, all_kept);
+    }
+
+    /// The states after the last step, or the first where there is none.
+    fn last<'s>(&'s self, all_h: &'s [T], all_kept: &'s [T]) -> [Rows<'s, T>; 2] {
+        let steps = &self.steps;
+        let (units, parts) = (steps.units, steps.parts());
+        let Some(done) = self.time.checked_sub(1).map(|step| step * steps.batch) else {
+            return [steps.h, steps.c].map(|data| Rows {
+                data,
+                row: units,
+                units,
+            });
+        };
+        let rows = |data: &'s [T], row: usize| Rows {
+            data: &data[done * row..],
+            row,
+            units,
+        };
+        [rows(all_h, units), rows(all_kept, parts)]
+    }
+
+    /// The gradient with regard to the inputs, from that with regard to the sums of all steps.
+    fn of_x(&self, sums: &[T], to: &mut [T]) -> Result<()> {
+        let (steps, features) = (&self.steps, self.features);
+        let (units, width, gates) = (steps.units, steps.width(), steps.gates());
+        if to.is_empty() || units == 0 {
+            to.fill(T::ZERO);
+            return Ok(());
+        }
+        for (i, part) in of_input(steps.op.cell).iter().enumerate() {
+            gemm::Product {
+                depth: part.count * units,
+                left: &Swapped {
+                    data: &sums[part.sums * units..],
+                    row: width,
+                    inner: self.time,
+                    outer: steps.batch,
+                },
+                right: Right::View(View::new(&self.kernel[part.weight * units..], gates, true)),
+                add: i > 0,
+                finish: None,
+            }
+            .compute(Output::new(to, features));
+        }
+        Ok(())
+    }
+
+    /// The gradient with regard to the input's kernel, and below it that to the state's: what both were multiplied with
+    /// is laid side by side, for the sums' gradient to be read once.
+    fn of_kernels(&self, all_h: &[T], sums: &[T], to: &mut [T]) -> Result<()> {
+        let (steps, features) = (&self.steps, self.features);
+        let (units, width, gates) = (steps.units, steps.width(), steps.gates());
+        let (rows, columns) = (self.time * steps.batch, features + units);
+        if rows * units == 0 {
+            to.fill(T::ZERO);
+            return Ok(());
+        }
+        let product = |joined: &[T], of: Range<usize>, part: &Part, to: &mut [T]| {
+            let mut to = Output::new(to, gates);
+            let (_, to) = to.some_rows(of.clone()).split_columns(part.weight * units);
+            let (to, _) = to.split_columns(part.count * units);
+            gemm::Product {
+                depth: rows,
+                left: &View::new(&joined[of.start..], columns, true),
+                right: Right::View(View::strided(&sums[part.sums * units..], width)),
+                add: false,
+                finish: None,
+            }
+            .compute(to);
+        };
+        with_space(rows * columns, |joined: &mut [T]| {
+            self.join(all_h, joined);
+            let (all, state) = (0..columns, features..columns);
+            let first = &of_input(steps.op.cell)[0];
+            product(joined, all, first, to);
+            if steps.op.cell == RecurrentCell::Gru {
+                product(joined, 0..features, &part(3, 2, 1), to);
+                product(joined, state, &part(2, 2, 1), to);
+            }
+            Ok(())
+        })
+    }
+
+    /// The input and the state that every step began with, side by side.
+    fn join(&self, all_h: &[T], joined: &mut [T]) {
+        let (batch, units) = (self.steps.batch, self.steps.units);
+        let (inputs, columns) = (self.inputs(), self.features + units);
+        for_shares(joined, JOINED * columns, &|start, joined| {
+            let first = start / columns;
+            for (row, to) in (first..).zip(joined.chunks_exact_mut(columns)) {
+                copy_run(to, inputs.row(row), self.features);
+                let (h, row) = match row.checked_sub(batch) {
+                    Some(before) => (all_h, before),
+                    None => (self.steps.h, row),
+                };
+                to[self.features..].copy_from_slice(&h[row * units..][..units]);
+            }
+        });
+    }
+
+    /// The gradient with regard to the bias, from the sum of those of all sums.
+    fn of_bias(&self, sums: &[T], to: &mut [T]) -> Result<()> {
+        let (cell, units, gates) = (self.steps.op.cell, self.steps.units, self.steps.gates());
+        for part in of_input(cell) {
+            let count = part.count * units;
+            to[part.weight * units..][..count].copy_from_slice(&sums[part.sums * units..][..count]);
+        }
+        if cell == RecurrentCell::Gru {
+            to[gates..].copy_from_slice(&sums[..gates]);
+        }
+        Ok(())
     }
 }
 
-/// Some rows of the results, step by step.
-struct Ahead<'a, T> {
-    h: Vec<&'a mut [T]>,
-    kept: Vec<&'a mut [T]>,
+/// Rows of `units` elements that begin so many elements apart.
+struct Rows<'a, T> {
+    data: &'a [T],
+    row: usize,
+    units: usize,
 }
 
-/// Some rows of the gradients of the sums, step by step, and of the states.
-struct Back<'a, T> {
-    sums: Vec<&'a mut [T]>,
-    dh: Vec<&'a mut [T]>,
-    dc: Vec<&'a mut [T]>,
-}
-
-/// Cuts `[steps, batch, width]` into blocks of so many rows: for each block its part of each step.
-fn by_rows<T>(
-    mut all: &mut [T],
-    steps: usize,
-    (batch, rows): (usize, usize),
-    width: usize,
-) -> Vec<Vec<&mut [T]>> {
-    let starts = || (0..batch).step_by(rows);
-    let mut blocks: Vec<Vec<&mut [T]>> = starts().map(|_| Vec::with_capacity(steps)).collect();
-    for _ in 0..steps {
-        for (start, block) in starts().zip(&mut blocks) {
-            let count = rows.min(batch - start) * width;
-            let (part, rest) = all.split_at_mut(count);
-            block.push(part);
-            all = rest;
+impl<T: Copy> Rows<'_, T> {
+    fn copy_to(&self, to: &mut [T]) {
+        let to = to.chunks_exact_mut(self.units.max(1));
+        for (to, from) in to.zip(self.data.chunks(self.row.max(1))) {
+            to.copy_from_slice(&from[..self.units]);
         }
     }
-    blocks
+}
+
+/// The rows of a matrix, `row` elements apart, in another order: row `i * inner + j` is the matrix's `j * outer + i`.
+struct Swapped<'a, T> {
+    data: &'a [T],
+    row: usize,
+    inner: usize,
+    outer: usize,
+}
+
+impl<'a, T> Swapped<'a, T> {
+    /// A row, and what follows it in memory.
+    fn row(&self, row: usize) -> &'a [T] {
+        let place = row % self.inner * self.outer + row / self.inner;
+        &self.data[place * self.row..]
+    }
+}
+
+impl<T: Copy + Sync> Left<T> for Swapped<'_, T> {
+    fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [T]) {
+        let last = self.inner * self.outer;
+        for (row, to) in rows.clone().zip(to.chunks_mut(step)) {
+            // The machine does not foresee so many rows at once: those of the next tile.
+            let next = (row + rows.len()).min(last - 1);
+            expect_read(self.row(next)[depth.start..].as_ptr(), depth.len());
+            copy_run(to, &self.row(row)[depth.start..], depth.len());
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! Steps of optimizers, one pass over a weight and its state, in place.
 
+mod rows;
+
 use smallvec::SmallVec;
 use std::array;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::elementwise::Number;
@@ -12,6 +15,7 @@ use crate::buffer::Buffer;
 use crate::dtype::Element;
 use crate::op::{Outputs, Update};
 use crate::{DType, Result, Shape, Tensor};
+use rows::{Chains, StepsInRows};
 
 /// Weights that a thread takes at a time: each moves many bytes, and roots and quotients take long.
 const SHARE: usize = 1 << 12;
@@ -47,43 +51,43 @@ impl Writable {
     }
 }
 
-/// Weights, gradients and `S` numbers that are kept of each weight: `f` makes the next weight and state.
-struct Steps<'a, T, F, const S: usize> {
+/// Makes of a weight, its gradient and `S` numbers that are kept of it the next ones.
+trait Rule<T, const S: usize>: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send {}
+
+impl<T, F: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send, const S: usize> Rule<T, S> for F {}
+
+/// Weights, and `S` numbers that are kept of each.
+struct Weights<'a, T, const S: usize> {
     w: &'a mut [T],
-    g: &'a [T],
     state: [&'a mut [T]; S],
-    f: F,
 }
 
-impl<T: Copy, F: Fn(T, T, [T; S]) -> (T, [T; S]), const S: usize> Loop for Steps<'_, T, F, S> {
-    type Output = ();
+impl<'a, T: Copy, const S: usize> Weights<'a, T, S> {
     #[inline(always)]
-    fn run(self) {
+    fn step(self, g: &[T], f: impl Rule<T, S>) {
         let size = self.w.len();
-        let (w, g) = (self.w, &self.g[..size]);
+        let (w, g) = (self.w, &g[..size]);
         let state = self.state.map(|s| &mut s[..size]);
         for i in 0..size {
-            let (next, kept) = (self.f)(w[i], g[i], array::from_fn(|k| state[k][i]));
+            let (next, kept) = f(w[i], g[i], array::from_fn(|k| state[k][i]));
             w[i] = next;
             for k in 0..S {
                 state[k][i] = kept[k];
             }
         }
     }
-}
 
-impl<T, F, const S: usize> Divide for Steps<'_, T, F, S>
-where
-    T: Copy + Send + Sync,
-    F: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send,
-{
-    fn len(&self) -> usize {
-        self.w.len()
+    /// Some of them.
+    #[inline(always)]
+    fn part(&mut self, range: Range<usize>) -> Weights<'_, T, S> {
+        Weights {
+            w: &mut self.w[range.clone()],
+            state: self.state.each_mut().map(|s| &mut s[range.clone()]),
+        }
     }
 
     fn split_at(self, middle: usize) -> (Self, Self) {
         let (w, w_) = self.w.split_at_mut(middle);
-        let (g, g_) = self.g.split_at(middle);
         let mut rest: [&mut [T]; S] = array::from_fn(|_| Default::default());
         let mut rests = rest.iter_mut();
         let state = self.state.map(|s| {
@@ -91,35 +95,75 @@ where
             *rests.next().expect("there are as many") = s_;
             s
         });
-        let f = self.f;
-        let right = Steps {
-            w: w_,
-            g: g_,
-            state: rest,
-            f,
-        };
-        (Steps { w, g, state, f }, right)
+        (Weights { w, state }, Weights { w: w_, state: rest })
     }
 }
 
-fn stepped<T: Element + Send + Sync, const S: usize>(
+/// Weights and their gradients, to be stepped by a rule.
+struct Steps<'a, T, F, const S: usize> {
+    weights: Weights<'a, T, S>,
+    g: &'a [T],
+    f: F,
+}
+
+impl<T: Copy, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        self.weights.step(self.g, self.f);
+    }
+}
+
+impl<T: Copy + Send + Sync, F: Rule<T, S>, const S: usize> Divide for Steps<'_, T, F, S> {
+    fn len(&self) -> usize {
+        self.weights.w.len()
+    }
+
+    fn split_at(self, middle: usize) -> (Self, Self) {
+        let (left, right) = self.weights.split_at(middle);
+        let (g, g_) = self.g.split_at(middle);
+        let f = self.f;
+        let with = |weights, g| Steps { weights, g, f };
+        (with(left, g), with(right, g_))
+    }
+}
+
+fn stepped<T: Element + Number + Send + Sync, const S: usize>(
     inputs: SmallVec<[Tensor; 4]>,
-    f: impl Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send,
+    f: impl Rule<T, S>,
 ) -> Result<Outputs> {
     let mut inputs = inputs.into_iter();
     let mut next = || inputs.next().expect("the door has counted the inputs");
     let (w, g) = (next(), next());
+    let chains = g
+        .scattered()
+        .and_then(|rows| Chains::<T>::new(rows, g.size()));
+    if chains.is_none() {
+        g.make_whole()?;
+    }
     let written = std::iter::once(w).chain(inputs).map(Writable::new);
     let mut written: SmallVec<[Writable; 3]> = written.collect::<Result<_>>()?;
     let mut slices = written.iter_mut().map(Writable::elements::<T>);
     let mut slice = || slices.next().expect("the door has counted the inputs");
-    let steps = Steps {
+    let weights = Weights {
         w: slice(),
-        g: g.raw::<T>(),
         state: array::from_fn(|_| slice()),
-        f,
     };
-    divided_by(steps, SHARE);
+    match &chains {
+        None => {
+            let g = g.raw::<T>();
+            divided_by(Steps { weights, g, f }, SHARE);
+        }
+        Some(gradients) => {
+            let steps = StepsInRows {
+                weights,
+                gradients,
+                first: 0,
+                f,
+            };
+            divided_by(steps, SHARE);
+        }
+    }
     Ok(written.into_iter().map(Writable::finish).collect())
 }
 
