@@ -76,6 +76,12 @@ def environment(options):
     return {**os.environ, **dict.fromkeys(names, count), **simd}
 
 
+def handoff():
+    """Nanoseconds until a thread has the answer of another one: several times as many while the two run on groups of cores
+    that do not share a cache."""
+    return int(subprocess.run([BINARY, "handoff"], capture_output=True, text=True, check=True).stdout)
+
+
 class Contestant:
     def __init__(self, words, options):
         pin = (lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})) if options.threads == 1 else None

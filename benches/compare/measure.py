@@ -4,7 +4,7 @@ import statistics
 import sys
 import time
 
-from contestants import Contestant, Failed, command
+from contestants import Contestant, Failed, command, handoff
 from workloads import FLOOR, OURS
 
 # Seconds that a round shall last.
@@ -12,24 +12,27 @@ ROUND = 1.0
 # Who needs this many times as long as the fastest peer takes part in a few rounds only.
 SLOW = 2.5
 FEW = 3
+# Nanoseconds between two threads from which they are taken to share no cache.
+FAR = 150
 # Seconds between two turns, in which threads of the one before, that wait by spinning, go to sleep.
 PAUSE = 0.02
 
 
 class Entry:
-    """A contestant with what it was measured at: `seconds` and `cpu` of a step by round, `peak_mb` and `versions`, or how
-    it `failed`."""
+    """A contestant with what it was measured at: `seconds` and `cpu` of a step by round, and whether threads were `near` each
+    other before and after it; `peak_mb` and `versions`, or how it `failed`."""
 
     def __init__(self, peer, workload, options):
         self.peer, self.workload, self.options = peer, workload, options
         self.words = command(peer, workload, options)
-        self.result = {"seconds": [], "cpu": [], "peak_mb": 0, "versions": ""}
+        self.result = {"seconds": [], "cpu": [], "near": [], "peak_mb": 0, "versions": ""}
         self.process, self.steps, self.rounds = None, 1, options.rounds
 
     def turn(self, counts):
         """A round; a failure is noted, and is the end of it. The seconds of a step, or none."""
         if "failed" in self.result or self.rounds <= len(self.result["seconds"]):
             return None
+        near = is_near(self.options)
         try:
             line = self.cold() if self.workload.cold else self.warm()
         except Failed as problem:
@@ -42,6 +45,7 @@ class Entry:
         if counts:
             self.result["seconds"].append(seconds)
             self.result["cpu"].append(cpu)
+            self.result["near"].append(near and is_near(self.options))
         return seconds
 
     def warm(self):
@@ -54,6 +58,10 @@ class Entry:
             return process.first()
         finally:
             process.stop()
+
+
+def is_near(options):
+    return options.threads == 1 or handoff() < FAR
 
 
 def measure(workload, peers, options):
@@ -88,9 +96,11 @@ def limit(entries):
             entry.rounds = min(FEW, entry.rounds)
 
 
-def quotients(results, peer, base=OURS):
-    """How many times as long `peer` took as `base`, round by round."""
-    return [a / b for a, b in zip(results[peer]["seconds"], results[base]["seconds"])]
+def quotients(results, peer, base=OURS, only_near=False):
+    """How many times as long `peer` took as `base`, round by round; perhaps only of rounds with threads near each other."""
+    rounds = [zip(results[name]["seconds"], results[name]["near"]) for name in (peer, base)]
+    pairs = zip(*rounds)
+    return [a / b for (a, a_near), (b, b_near) in pairs if not only_near or (a_near and b_near)]
 
 
 def best_peer(results):

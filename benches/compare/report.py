@@ -28,9 +28,16 @@ def time_of(workload, result):
     return f"{number(statistics.median(result['seconds']) * workload.per_second)} {workload.unit}"
 
 
+def near(results, best):
+    """The same of rounds whose threads were near each other, and how many those are."""
+    values = quotients(results, best, only_near=True)
+    return f"{statistics.median(values):.2f} ({len(values)})" if values else "-"
+
+
 def summary(all_results):
     """A line for each workload: ours against the best peer."""
-    rows = [("workload", OURS, "best peer", "its time", "times as fast, by round", "wanted", "reached", "MB, ours / its")]
+    head = ("workload", OURS, "best peer", "its time", "times as fast, by round", "near", "wanted", "reached")
+    rows = [(*head, "MB, ours / its")]
     for workload in WORKLOADS:
         results = all_results.get(workload.name)
         if results is None:
@@ -38,7 +45,7 @@ def summary(all_results):
         best = best_peer(results)
         if not results[OURS]["seconds"] or best is None:
             who = OURS if not results[OURS]["seconds"] else "every peer"
-            rows.append((workload.title, *["-"] * 4, workload.wanted, f"{who} failed", "-"))
+            rows.append((workload.title, *["-"] * 5, workload.wanted, f"{who} failed", "-"))
             continue
         values = quotients(results, best)
         reached = "yes" if statistics.median(values) >= workload.wanted else "no"
@@ -49,6 +56,7 @@ def summary(all_results):
                 best,
                 time_of(workload, results[best]),
                 f"**{ratio(values)}**",
+                near(results, best),
                 workload.wanted,
                 reached,
                 f"{results[OURS]['peak_mb']} / {results[best]['peak_mb']}",

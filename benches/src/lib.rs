@@ -2,6 +2,7 @@
 
 pub mod bare;
 pub mod digits;
+pub mod handoff;
 mod product;
 pub mod workloads;
 

@@ -6,6 +6,7 @@
 //!                                                                       of so many steps as the line says
 //! workload NAME ... --profile                                           and where the time of a second round goes
 //! workload export FOLDER                                                writes MNIST: images.u8 and labels.u8
+//! workload handoff                                                      nanoseconds until another thread answers
 //! ```
 
 use std::io::{BufRead, Write};
@@ -15,6 +16,7 @@ use std::time::Instant;
 
 use keras::profile::{Profile, Profiler};
 use keras_benches::digits::Digits;
+use keras_benches::handoff::round_trip;
 use keras_benches::peak_mb;
 use keras_benches::workloads::{Options, TABLE, Workload};
 
@@ -24,7 +26,7 @@ fn run(name: &str, words: impl Iterator<Item = String>) -> Result<(), Problem> {
     let Some((_, workload)) = TABLE.iter().find(|(known, _)| *known == name) else {
         let known: Vec<&str> = TABLE.iter().map(|(known, _)| *known).collect();
         return Err(format!(
-            "{name:?}: no workload; known are {}, and export FOLDER",
+            "{name:?}: no workload; known are {}, export FOLDER, and handoff",
             known.join(", ")
         )
         .into());
@@ -104,6 +106,10 @@ fn main() -> ExitCode {
             .next()
             .ok_or("export wants a folder".into())
             .and_then(|folder| export(Path::new(&folder))),
+        "handoff" => {
+            println!("{}", round_trip().as_nanos());
+            Ok(())
+        }
         name => run(name, words),
     };
     match result {
