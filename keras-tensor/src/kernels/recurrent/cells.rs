@@ -127,15 +127,18 @@ impl<T: Number + Float + Elementary> Cell<T> for Lstm {
                 [dc * new, dc * before, dc * i, dc * f]
             },
         );
-        let gates = [
-            (self.gate, input),
-            (self.gate, forget),
-            (self.new, new),
-            (self.gate, output),
-        ];
-        for (i, (function, gate)) in gates.into_iter().enumerate() {
-            let outer = row.of_kept.map(|g| &g[(i + 1) * units..][..units]);
-            through(function, gate, outer, &mut row.sums[i * units..][..units]);
+        // The first two gates lie side by side.
+        for (function, first, count) in [(self.gate, 0, 2), (self.new, 2, 1), (self.gate, 3, 1)] {
+            let outer = row
+                .of_kept
+                .map(|g| &g[(first + 1) * units..][..count * units]);
+            let gates = &row.kept[(first + 1) * units..][..count * units];
+            through(
+                function,
+                gates,
+                outer,
+                &mut row.sums[first * units..][..count * units],
+            );
         }
         row.dh.fill(T::ZERO);
     }
