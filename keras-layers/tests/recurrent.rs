@@ -1,5 +1,6 @@
 //! Recurrent layers beyond what recorded vectors hold: dropout, states, masks, bad input.
 
+use keras_autograd::GradientTape;
 use keras_layers::initializers::Constant;
 use keras_layers::layers::{
     Bidirectional, Dense, Dropout, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, TimeDistributed,
@@ -223,6 +224,35 @@ fn names_and_dtypes_are_keras_s() {
     let layer = GRU::new(3).dtype(DType::F64);
     layer.build([2, 4, 5]).unwrap();
     assert!(layer.weights().iter().all(|w| w.dtype() == DType::F64));
+}
+
+#[test]
+fn sequences_of_nothing_have_results_and_gradients() {
+    for [batch, features] in [[0, 4], [2, 0]] {
+        let x = wave([batch, 3, features]);
+        for layer in [
+            LayerRef::from(SimpleRNN::new(2)),
+            LSTM::new(2).into(),
+            GRU::new(2).into(),
+        ] {
+            let tape = GradientTape::new();
+            let y = layer.call(&x, &Call::training()).unwrap();
+            assert_eq!(y.shape(), &[batch, 2]);
+            let sum = ops::sum(&y, None).unwrap();
+            let weights = layer.weights();
+            for (gradient, weight) in tape.gradient(&sum, &weights).unwrap().iter().zip(&weights) {
+                let gradient = gradient.as_ref().unwrap();
+                assert_eq!(gradient.shape(), weight.shape(), "{}", weight.path());
+                assert!(
+                    gradient
+                        .to_vec::<f32>()
+                        .unwrap()
+                        .iter()
+                        .all(|v| v.is_finite())
+                );
+            }
+        }
+    }
 }
 
 #[test]
