@@ -19,6 +19,8 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) a_column: usize,
     pub(super) b: *const T,
     pub(super) b_row: usize,
+    /// Elements from two vectors of columns to the next two.
+    pub(super) b_panel: usize,
     pub(super) c: *mut T,
     pub(super) c_row: usize,
     /// Columns of the last vector that belong to `c`.
@@ -62,7 +64,12 @@ pub(in crate::kernels) struct Kernels<T: 'static> {
     pub(super) one: &'static [Kernel<T>],
     /// For tiles of two vectors.
     pub(super) two: &'static [Kernel<T>],
+    /// For a row of [`WIDE`] times two vectors: a sum waits for the one before it, so there are to be several.
+    pub(super) wide: Kernel<T>,
 }
+
+/// Panels of two vectors that a single row is multiplied with at once.
+pub(super) const WIDE: usize = 4;
 
 impl<T> Kernels<T> {
     /// The most rows that a tile has.
@@ -97,7 +104,8 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
             };
             to_go -= steps;
             for _ in 0..steps {
-                let right: [V; VECTORS] = from_fn(|j| V::read(b.add(j * V::LANES)));
+                let right: [V; VECTORS] =
+                    from_fn(|j| V::read(b.add(j / 2 * t.b_panel + j % 2 * V::LANES)));
                 for i in 0..ROWS {
                     let left = V::spread(*a[i].wrapping_add(i % 3 * t.a_row));
                     for j in 0..VECTORS {
@@ -202,13 +210,15 @@ macro_rules! kernels {
     };
 }
 
-/// The kernels of a type for a width of vectors, each number of rows with one vector of columns and with two.
+/// The kernels of a type for a width of vectors: each number of rows with one vector of columns and with two, and the wide
+/// one.
 macro_rules! table {
     ($kernel:ident, $vector:ty, $rows:tt) => {
         Kernels {
             lanes: <$vector as Vector>::LANES,
             one: kernels!($kernel, $vector, 1, $rows),
             two: kernels!($kernel, $vector, 2, $rows),
+            wide: $kernel::<$vector, 1, { 2 * WIDE }>,
         }
     };
 }

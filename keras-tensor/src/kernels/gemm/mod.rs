@@ -145,6 +145,7 @@ impl<T: Real> Product<'_, T> {
                 Some(panels.count().div_ceil(2 * helping).min(8))
             }
             Right::View(_) | Right::Packed(_) if by_rows => None,
+            _ if m == 1 => Some(panels.count().div_ceil(16).max(micro::WIDE)),
             _ => Some(panels.count().div_ceil(16)),
         };
         if let Some(at_once) = panels_at_once {

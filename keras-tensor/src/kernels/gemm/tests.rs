@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::iter::repeat;
 
 use super::super::simd::{Level, level};
-use super::micro::{After, Kernel, Kernels, Tile};
+use super::micro::{After, Kernel, Kernels, Tile, WIDE};
 use super::*;
 use crate::op::Fused;
 use crate::random::Philox;
@@ -140,6 +140,11 @@ proptest! {
     }
 
     #[test]
+    fn single_rows(k in 0..700usize, n in 1..300usize, how in how()) {
+        check((1, k, n), how);
+    }
+
+    #[test]
     fn middling_products(m in 1..200usize, k in 1..300usize, n in 1..200usize, how in how()) {
         check((m, k, n), how);
     }
@@ -230,7 +235,8 @@ fn without_memory() {
 /// Every kernel of a width against the naive product, with rows that are further apart than they are long, and with fewer
 /// columns than vectors have.
 fn each_kernel(kernels: &Kernels<f64>) {
-    for (vectors, all) in [(1, kernels.one), (2, kernels.two)] {
+    let wide = [kernels.wide];
+    for (vectors, all) in [(1, kernels.one), (2, kernels.two), (2 * WIDE, &wide)] {
         for (rows, kernel) in (1..).zip(all) {
             for depth in [0, 1, 2, 7] {
                 for last in 1..=kernels.lanes {
@@ -261,6 +267,7 @@ fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: 
         a_column: 1,
         b: b.as_ptr(),
         b_row: n + 5,
+        b_panel: 2 * lanes,
         c: c.as_mut_ptr(),
         c_row: n + 2,
         last,

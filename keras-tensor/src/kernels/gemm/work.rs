@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::{Real, with_space};
-use super::micro::{self, Tile};
+use super::micro::{self, Tile, WIDE};
 use super::pack::{self, Panel, Panels};
 use super::view::{Output, View};
 use super::{PANELS, Product, Right, is_read, packed_at};
@@ -196,13 +196,19 @@ impl<'a, T: Real> Work<'a, T> {
             let rows = self.rows(tile);
             let (left, a_row, a_column) = self.left(at, tiles.clone(), t, left_room);
             let next = self.asked_now(at, t);
-            for i in at.panels.clone() {
-                let Panel { columns, width } = self.panels.at(i);
+            let mut panels = at.panels.clone();
+            while let Some(i) = panels.next() {
+                let Panel { mut columns, width } = self.panels.at(i);
                 let kernel = match width > self.panels.lanes {
+                    true if rows.len() == 1 && self.is_whole(i + WIDE - 1, &panels) => {
+                        columns.end = self.panels.at(i + WIDE - 1).columns.end;
+                        panels.start = i + WIDE;
+                        kernels.wide
+                    }
                     true => kernels.two[rows.len() - 1],
                     false => kernels.one[rows.len() - 1],
                 };
-                let (right, b_row) = self.right(at, i, right_room);
+                let (right, b_row, b_panel) = self.right(at, i, right_room);
                 // SAFETY: no other thread was given these rows and columns.
                 #[allow(unsafe_code)]
                 let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
@@ -213,9 +219,10 @@ impl<'a, T: Real> Work<'a, T> {
                     a_column,
                     b: right.as_ptr(),
                     b_row,
+                    b_panel,
                     c: out.first,
                     c_row: out.row,
-                    last: columns.len() - (width - self.panels.lanes),
+                    last: (columns.len() - 1) % self.panels.lanes + 1,
                     add: product.add || !at.is_first,
                     ahead: next.map_or(std::ptr::null(), |(row, panel, right)| {
                         let panel = self.panels.at(panel + i - at.panels.start);
@@ -260,22 +267,27 @@ impl<'a, T: Real> Work<'a, T> {
         }
     }
 
-    /// Where a panel of a block of the right factor begins, and elements from a row to the next.
-    fn right<'r>(&'r self, at: &Place, i: usize, room: &'r [T]) -> (&'r [T], usize) {
+    /// Whether a panel is one of some and has all its columns.
+    fn is_whole(&self, i: usize, panels: &Range<usize>) -> bool {
+        panels.contains(&i) && self.panels.at(i).columns.len() == 2 * self.panels.lanes
+    }
+
+    /// Where a panel of a block of the right factor begins, and elements from a row and from a panel to the next.
+    fn right<'r>(&'r self, at: &Place, i: usize, room: &'r [T]) -> (&'r [T], usize, usize) {
         let Panel { columns, width } = self.panels.at(i);
-        let size = width * at.depth.len();
         if let Right::Packed(all) = self.product.right {
             let start = columns.start * self.product.depth + at.depth.start * width;
-            return (&all[start..][..size], width);
+            return (&all[start..], width, width * self.product.depth);
         }
         match self.read_right() {
             Some(right) if columns.len() == width => {
                 let start = at.depth.start * right.row + columns.start;
-                (right.data.get(start..).unwrap_or_default(), right.row)
+                let from = right.data.get(start..).unwrap_or_default();
+                (from, right.row, width)
             }
             _ => {
                 let start = (i - at.panels.start) * self.of_panel(at);
-                (&room[start..][..size], width)
+                (&room[start..], width, self.of_panel(at))
             }
         }
     }
