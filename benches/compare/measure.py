@@ -1,5 +1,6 @@
 """Rounds of one workload, in turns."""
 
+import itertools
 import statistics
 import sys
 import time
@@ -98,9 +99,10 @@ def limit(entries):
 
 def quotients(results, peer, base=OURS, only_near=False):
     """How many times as long `peer` took as `base`, round by round; perhaps only of rounds with threads near each other."""
-    rounds = [zip(results[name]["seconds"], results[name]["near"]) for name in (peer, base)]
-    pairs = zip(*rounds)
-    return [a / b for (a, a_near), (b, b_near) in pairs if not only_near or (a_near and b_near)]
+    theirs, ours = results[peer], results[base]
+    told = zip(theirs.get("near", ()), ours.get("near", ()))
+    both_near = (a and b for a, b in told) if only_near else itertools.repeat(True)
+    return [a / b for a, b, counts in zip(theirs["seconds"], ours["seconds"], both_near) if counts]
 
 
 def best_peer(results):
