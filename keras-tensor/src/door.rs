@@ -50,7 +50,7 @@ fn carry_out(op: &Op, inputs: Inputs) -> Result<Outputs> {
     let symbolic = borrowed.iter().any(|t| !t.has_data())
         || (matches!(op, Op::Fill(_) | Op::Arange(_)) && observe::is_meta_scope());
     // Steps of optimizers take rows for a whole gradient.
-    if !matches!(op, Op::Update(_)) {
+    if !symbolic && !matches!(op, Op::Update(_)) {
         borrowed.iter().try_for_each(|t| t.make_whole())?;
     }
     drop(borrowed);

@@ -32,7 +32,7 @@ impl Scattered {
     /// Makes the whole, of this shape, if nobody has.
     pub(crate) fn make(&self, shape: &Shape) -> Result<()> {
         if self.is_apart() {
-            let whole = kernels::scatter_rows(&self.values, &self.places, shape.clone())?;
+            let whole = kernels::scatter(&self.values, &self.places, 0, shape.clone())?;
             // Another thread may have been first; its whole is the same.
             let _ = self.whole.set(whole);
         }
@@ -77,7 +77,7 @@ pub fn scattered(values: &Tensor, places: &Tensor, size: usize) -> Result<Tensor
     let spec = infer(&op, &[values, places])?.remove(0);
     let rows = Scattered {
         values: values.clone(),
-        places: kernels::resolved_places("scatter_add", places, size)?,
+        places: kernels::places("scatter_add", places, size)?,
         whole: OnceLock::new(),
     };
     Ok(Tensor::of_rows(spec.dtype, spec.shape, Arc::new(rows)))

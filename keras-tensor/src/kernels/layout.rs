@@ -173,26 +173,20 @@ pub(super) fn concat(inputs: &[&Tensor], axis: usize, shape: Shape) -> Result<Te
 }
 
 /// Places as offsets, negative ones counting from the end.
-fn places<'a>(
-    op: &str,
-    t: &'a Tensor,
-    size: usize,
-) -> Result<impl Iterator<Item = usize> + Clone + use<'a>> {
-    let resolve = move |i: i64| {
-        let j = if i < 0 { i + size as i64 } else { i };
-        (0..size as i64).contains(&j).then_some(j as usize)
-    };
+pub(crate) fn places(op: &str, t: &Tensor, size: usize) -> Result<Vec<usize>> {
     let place = place_reader(t);
-    for i in 0..t.size() {
+    let resolved = |i: usize| {
         let v = place(i);
-        if resolve(v).is_none() {
-            return Err(Error::data(
+        let j = if v < 0 { v + size as i64 } else { v };
+        let is_inside = (0..size as i64).contains(&j);
+        is_inside.then_some(j as usize).ok_or_else(|| {
+            Error::data(
                 op,
                 format!("index {v} is outside of an axis of {size} elements"),
-            ));
-        }
-    }
-    Ok((0..t.size()).map(move |i| resolve(place(i)).expect("checked above")))
+            )
+        })
+    };
+    (0..t.size()).map(resolved).collect()
 }
 
 /// Reads integers of any width one by one.
@@ -209,7 +203,6 @@ pub(super) fn gather(x: &Tensor, at: &Tensor, axis: usize, shape: Shape) -> Resu
     with_width!(x.dtype(), T => {
         let source = x.raw::<T>();
         let n = lanes.inner;
-        let places: Vec<usize> = places.collect();
         Tensor::build(x.dtype(), shape, |out: &mut [T]| {
             if out.is_empty() {
                 return;
@@ -227,21 +220,12 @@ pub(super) fn gather(x: &Tensor, at: &Tensor, axis: usize, shape: Shape) -> Resu
 }
 
 pub(super) fn scatter_add(x: &Tensor, at: &Tensor, s: &ScatterAdd, shape: Shape) -> Result<Tensor> {
-    let places = resolved_places("scatter_add", at, shape[s.axis])?;
+    let places = places("scatter_add", at, shape[s.axis])?;
     scatter(x, &places, s.axis, shape)
 }
 
-/// [`places`] in a list.
-pub(crate) fn resolved_places(op: &str, at: &Tensor, size: usize) -> Result<Vec<usize>> {
-    Ok(places(op, at, size)?.collect())
-}
-
-/// Rows added to rows of zeros.
-pub(crate) fn scatter_rows(x: &Tensor, places: &[usize], shape: Shape) -> Result<Tensor> {
-    scatter(x, places, 0, shape)
-}
-
-fn scatter(x: &Tensor, places: &[usize], axis: usize, shape: Shape) -> Result<Tensor> {
+/// Rows along an axis, each added to the row of zeros at its place.
+pub(crate) fn scatter(x: &Tensor, places: &[usize], axis: usize, shape: Shape) -> Result<Tensor> {
     let lanes = Lanes::new(&shape, axis);
     let n = lanes.inner;
     with_fold!(x.dtype(), T => {

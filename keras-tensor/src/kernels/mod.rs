@@ -138,7 +138,7 @@ macro_rules! with_number {
     };
 }
 
-pub(crate) use layout::{copy, resolved_places, scatter_rows};
+pub(crate) use layout::{copy, places, scatter};
 pub(crate) use with_any;
 use with_float;
 use with_fold;

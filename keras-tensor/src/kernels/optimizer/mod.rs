@@ -135,12 +135,7 @@ fn stepped<T: Element + Number + Send + Sync, const S: usize>(
     let mut inputs = inputs.into_iter();
     let mut next = || inputs.next().expect("the door has counted the inputs");
     let (w, g) = (next(), next());
-    let chains = g
-        .scattered()
-        .and_then(|rows| Chains::<T>::new(rows, g.size()));
-    if chains.is_none() {
-        g.make_whole()?;
-    }
+    let chains = g.scattered().map(|rows| Chains::<T>::new(rows, g.size()));
     let written = std::iter::once(w).chain(inputs).map(Writable::new);
     let mut written: SmallVec<[Writable; 3]> = written.collect::<Result<_>>()?;
     let mut slices = written.iter_mut().map(Writable::elements::<T>);

@@ -10,33 +10,32 @@ use crate::scattered::Scattered;
 /// Gradients that are made at a time.
 const PIECE: usize = 512;
 /// Where a chain ends.
-const END: u32 = u32::MAX;
+const END: usize = usize::MAX;
 
 /// The rows of a gradient, and which belong to each row of the weight: a chain of them, in their order.
 pub(super) struct Chains<'a, T> {
     values: &'a [T],
     width: usize,
-    first: Vec<u32>,
-    next: Vec<u32>,
+    first: Vec<usize>,
+    next: Vec<usize>,
 }
 
 impl<'a, T: Element + Number> Chains<'a, T> {
-    /// `None` where there are more rows than a chain counts.
-    pub(super) fn new(rows: &'a Scattered, size: usize) -> Option<Self> {
+    /// The chains of a gradient of so many elements.
+    pub(super) fn new(rows: &'a Scattered, size: usize) -> Self {
         let (values, places) = (rows.values().raw::<T>(), rows.places());
         let width = values.len() / places.len();
-        u32::try_from(places.len()).ok().filter(|&n| n < END)?;
         let mut first = vec![END; size / width];
         let mut next = vec![END; places.len()];
         for (i, &place) in places.iter().enumerate().rev() {
-            next[i] = std::mem::replace(&mut first[place], i as u32);
+            next[i] = std::mem::replace(&mut first[place], i);
         }
-        Some(Chains {
+        Chains {
             values,
             width,
             first,
             next,
-        })
+        }
     }
 
     /// The gradients of some elements of the weight, from one on.
@@ -50,11 +49,11 @@ impl<'a, T: Element + Number> Chains<'a, T> {
             let sums = &mut sums[from - start..to - start];
             let mut link = self.first[row];
             while link != END {
-                let values = &self.values[link as usize * self.width + from - of_row..];
+                let values = &self.values[link * self.width + from - of_row..];
                 for (sum, &value) in sums.iter_mut().zip(values) {
                     *sum = sum.add(value);
                 }
-                link = self.next[link as usize];
+                link = self.next[link];
             }
         }
     }

@@ -170,14 +170,8 @@ impl<'a, T: Real> Sequence<'a, T> {
             ..Epilogue::NOTHING
         };
         let kernel = Weight::new(given.kernel, [self.features, gates], false);
-        gemm::Product {
-            depth: self.features,
-            left: &self.inputs(),
-            right: kernel.right(),
-            add: false,
-            finish: Some(&summands),
-        }
-        .compute(steps.sums(all_h, all_kept));
+        let sums = steps.sums(all_h, all_kept);
+        kernel.product(&self.inputs(), sums, Some(&summands));
         steps.forward(bias.map(|b| &b[gates..]), all_h, all_kept);
     }
 
@@ -251,12 +245,13 @@ impl<'a, T: Real> Sequence<'a, T> {
         };
         with_space(rows * columns, |joined: &mut [T]| {
             self.join(all_h, joined);
-            let (all, state) = (0..columns, features..columns);
-            let first = &of_input(steps.op.cell)[0];
-            product(joined, all, first, to);
+            // The first part is the state's, too.
+            for (i, part) in of_input(steps.op.cell).iter().enumerate() {
+                let end = if i == 0 { columns } else { features };
+                product(joined, 0..end, part, to);
+            }
             if steps.op.cell == RecurrentCell::Gru {
-                product(joined, 0..features, &part(3, 2, 1), to);
-                product(joined, state, &part(2, 2, 1), to);
+                product(joined, features..columns, &part(2, 2, 1), to);
             }
             Ok(())
         })

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::super::Real;
-use super::super::gemm::{self, Epilogue, Output, Right, View};
+use super::super::gemm::{self, Epilogue, Left, Output, Right, View};
 use super::super::shares::for_shares;
 use super::cells::{self, Backward, Cell, Forward};
 use crate::Tensor;
@@ -300,16 +300,21 @@ impl<T: Real> Weight<T> {
         Weight { kept, own, depth }
     }
 
-    pub(super) fn right(&self) -> Right<'_, T> {
-        Right::Packed(self.kept.as_ref().map_or(&self.own, |kept| kept.as_slice()))
-    }
-
     /// `out = left @ self`, with summands or else with what is there.
-    fn product(&self, left: &View<T>, out: Output<T>, summands: Option<&Epilogue<T>>) {
+    pub(super) fn product(
+        &self,
+        left: &dyn Left<T>,
+        out: Output<T>,
+        summands: Option<&Epilogue<T>>,
+    ) {
+        let laid_out = self
+            .kept
+            .as_ref()
+            .map_or(&self.own[..], |kept| kept.as_slice());
         gemm::Product {
             depth: self.depth,
             left,
-            right: self.right(),
+            right: Right::Packed(laid_out),
             add: summands.is_none(),
             finish: summands,
         }
