@@ -6,6 +6,7 @@
 use num_traits::Float;
 use std::array::from_fn;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Level, level};
@@ -65,6 +66,17 @@ pub(super) trait Vector: Copy {
         }
     }
 
+    /// The elements of a slice from one on, which has as many at least.
+    #[inline(always)]
+    fn load_at(_: Width<Self>, from: &[Self::Element], first: usize) -> Self {
+        assert!(from.len() >= Self::LANES && first <= from.len() - Self::LANES);
+        // SAFETY: the width says that the machine has the instructions; there are enough elements (asserted).
+        #[allow(unsafe_code)]
+        unsafe {
+            Self::read(from.as_ptr().add(first))
+        }
+    }
+
     /// The first elements of a slice, and zeros where there are fewer.
     #[inline(always)]
     fn load_some(width: Width<Self>, from: &[Self::Element]) -> Self {
@@ -86,6 +98,17 @@ pub(super) trait Vector: Copy {
         #[allow(unsafe_code)]
         unsafe {
             self.write(to.as_mut_ptr())
+        }
+    }
+
+    /// Writes the elements of a slice from one on, which has as many at least.
+    #[inline(always)]
+    fn store_at(self, to: &mut [Self::Element], first: usize) {
+        assert!(to.len() >= Self::LANES && first <= to.len() - Self::LANES);
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.write(to.as_mut_ptr().add(first))
         }
     }
 
@@ -117,6 +140,54 @@ pub(super) trait Vector: Copy {
         #[allow(unsafe_code)]
         unsafe {
             Self::nothing()
+        }
+    }
+}
+
+/// Vectors of a slice that lie at equal distances, of which only some are there.
+pub(super) struct Every<'a, V: Vector> {
+    first: *const V::Element,
+    step: usize,
+    inside: Range<usize>,
+    from: PhantomData<(&'a [V::Element], Width<V>)>,
+}
+
+impl<'a, V: Vector> Every<'a, V> {
+    /// Vectors each of which begins `step` elements after the one before, the 0th (modulo 2^64) at `first`; those that are
+    /// there are `inside`.
+    #[inline(always)]
+    pub(super) fn new(
+        _: Width<V>,
+        from: &'a [V::Element],
+        first: usize,
+        step: usize,
+        inside: Range<usize>,
+    ) -> Self {
+        if !inside.is_empty() {
+            let lowest = first.wrapping_add(inside.start.wrapping_mul(step));
+            let reach = (inside.end - 1 - inside.start).checked_mul(step);
+            let end = reach.and_then(|reach| lowest.checked_add(reach)?.checked_add(V::LANES));
+            assert!(end.is_some_and(|end| end <= from.len()));
+        }
+        Every {
+            first: from.as_ptr().wrapping_add(first),
+            step,
+            inside,
+            from: PhantomData,
+        }
+    }
+
+    /// One of them, if it is there.
+    #[inline(always)]
+    pub(super) fn get(&self, index: usize) -> Option<V> {
+        if !self.inside.contains(&index) {
+            return None;
+        }
+        // SAFETY: a width has been given, so the machine has the instructions; the first and the last that are there have as
+        // many elements (asserted), and so have all between.
+        #[allow(unsafe_code)]
+        unsafe {
+            Some(V::read(self.first.wrapping_add(index * self.step)))
         }
     }
 }

@@ -154,6 +154,19 @@ fn one_place_of_very_many_taps_is_a_part() {
 }
 
 #[test]
+fn a_block_of_the_shared_axis_begins_within_a_row_of_the_window() {
+    // Two blocks of 150, of rows of 100: places away from the border are read from where they lie.
+    Images {
+        batch: 2,
+        sizes: [12, 41],
+        of_group: 50,
+        filters: 5,
+        groups: 1,
+    }
+    .check();
+}
+
+#[test]
 fn what_follows_a_convolution_is_what_ops_compute_one_by_one() {
     let moved = |shape: &[usize], seed| {
         let values = ops::subtract(noise(shape, seed), 0.5).unwrap();

@@ -162,6 +162,40 @@ fn shapes_that_are_shared_among_threads() {
 }
 
 #[test]
+fn windows_that_reach_far_beyond_the_border() {
+    for taps in [3, 5] {
+        for (size, stride, padding) in [
+            (5, 1, (3, 0)),
+            (4, 1, (12, 11)),
+            (3, 2, (13, 14)),
+            (2, 1, (4, 4)),
+            (9, 2, (0, 9)),
+        ] {
+            let dilation = 1;
+            let wide = Axis {
+                size,
+                taps,
+                stride,
+                dilation,
+                padding,
+            };
+            check(
+                1,
+                [
+                    Axis {
+                        padding: (2, 2),
+                        ..wide
+                    },
+                    wide,
+                ],
+                (37, 1),
+                5,
+            );
+        }
+    }
+}
+
+#[test]
 fn what_follows_is_applied_where_results_are_stored() {
     for (channels, filters) in [(300, 300), (5, 5), (6, 12)] {
         let conv = Conv {

@@ -1,16 +1,18 @@
 //! Convolution of each channel by itself, in blocks of channels: there is no product to win by.
 
+mod dense;
 mod kernel_gradient;
 mod rows;
 
 pub(super) use kernel_gradient::kernel_gradient;
 
 use super::super::Real;
-use super::super::gemm::{Epilogue, Output, expect_read};
+use super::super::gemm::{Epilogue, Output};
 use super::super::shares::for_shares;
 use super::super::vector::{Vector, VectorLoop, Width};
 use super::lines::{Lines, Run};
 use super::{Work, blocks};
+use dense::Dense;
 
 /// Neighbouring places that are summed together.
 const PLACES: usize = 4;
@@ -47,8 +49,6 @@ struct Segment<'a, T> {
     epilogue: &'a Epilogue<'a, T>,
     /// The element of the whole result that the row begins with.
     start: usize,
-    /// How many rows further the next row of the result reads, and how many elements further.
-    next: (usize, usize),
 }
 
 impl<T: Real> VectorLoop<T> for Gather<'_, T> {
@@ -67,11 +67,13 @@ impl<T: Real> Gather<'_, T> {
     fn rows<V: Vector<Element = T>>(self, width: Width<V>) {
         let (lines, n) = (self.lines, self.channels);
         let (of_line, of_sample) = (lines.width() * n, lines.source().0 * n);
+        let dense = dense::run(lines);
+        let runs = dense.map_or(&lines.runs[..], std::slice::from_ref);
         for (i, out) in self.out.chunks_exact_mut(of_line).enumerate() {
             let line = self.start / of_line + i;
             let rows = lines.rows(line % lines.count());
-            for run in &lines.runs {
-                Segment {
+            for run in runs {
+                let segment = Segment {
                     run,
                     source: &self.source[line / lines.count() * of_sample..][..of_sample],
                     kernel: self.kernel,
@@ -79,9 +81,11 @@ impl<T: Real> Gather<'_, T> {
                     channels: n,
                     epilogue: self.epilogue,
                     start: line * of_line,
-                    next: lines.next(n),
+                };
+                match dense {
+                    Some(_) => Dense::new(segment, lines).sum(width, out),
+                    None => segment.sum(width, out),
                 }
-                .sum(width, out);
             }
             if self.epilogue.is_curved() {
                 self.epilogue.curve(out);
@@ -93,17 +97,11 @@ impl<T: Real> Gather<'_, T> {
 impl<T: Real> Segment<'_, T> {
     #[inline(always)]
     fn sum<V: Vector<Element = T>>(&self, width: Width<V>, out: &mut [T]) {
-        let threes = self.taps.as_chunks::<3>().0;
-        let is_three = self.run.taps.len() == 3 && self.run.is_dense();
         // Places before channels: what lies side by side in memory is read one after the other.
         let mut p = 0;
         while p + PLACES <= self.run.count {
             for c in blocks(self.channels, V::LANES) {
-                match self.run.advance {
-                    1 if is_three => self.three::<V, 1>(width, threes, p, c, out),
-                    2 if is_three => self.three::<V, 2>(width, threes, p, c, out),
-                    _ => self.places::<V, PLACES>(width, p, c, out),
-                }
+                self.places::<V, PLACES>(width, p, c, out);
             }
             p += PLACES;
         }
@@ -131,42 +129,6 @@ impl<T: Real> Segment<'_, T> {
             let source = &self.source[from + p * step + c..];
             for (i, sum) in sums.iter_mut().enumerate() {
                 *sum = sum.plus_product(V::load(width, &source[i * step..]), tap);
-            }
-        }
-        self.store(width, sums, p, c, out);
-    }
-
-    /// The same for a window with three elements side by side in each row: each is read once.
-    #[inline(always)]
-    fn three<V: Vector<Element = T>, const ADVANCE: usize>(
-        &self,
-        width: Width<V>,
-        taps: &[[(usize, usize); 3]],
-        p: usize,
-        c: usize,
-        out: &mut [T],
-    ) {
-        let n = self.channels;
-        let mut sums = [V::zero(width); PLACES];
-        let first_new = taps.len().saturating_sub(self.next.0);
-        for (r, row) in taps.iter().enumerate() {
-            let tap = |i: usize| V::load(width, &self.kernel[row[i].1 + c..]);
-            let taps = [tap(0), tap(1), tap(2)];
-            let source = &self.source[row[0].0 + p * ADVANCE * n + c..];
-            if r >= first_new {
-                for column in 0..PLACES * ADVANCE {
-                    expect_read(source.as_ptr().wrapping_add(self.next.1 + column * n), 1);
-                }
-            }
-            for column in 0..(PLACES - 1) * ADVANCE + 3 {
-                let x = V::load(width, &source[column * n..]);
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    if let Some(tap) = column.checked_sub(i * ADVANCE)
-                        && tap < 3
-                    {
-                        *sum = sum.plus_product(x, taps[tap]);
-                    }
-                }
             }
         }
         self.store(width, sums, p, c, out);

@@ -102,17 +102,6 @@ impl<'a> Lines<'a> {
         (self.from.iter().product(), self.from[2])
     }
 
-    /// How many rows further the next row reads, and how many elements further, of rows of so many channels; 0 where that
-    /// differs from row to row.
-    pub(super) fn next(&self, channels: usize) -> (usize, usize) {
-        let rows = if self.reversed {
-            0
-        } else {
-            self.geometry.strides[1]
-        };
-        (rows, rows * self.from[2] * channels)
-    }
-
     /// Taps of a row of the window.
     pub(super) fn taps_of_row(&self) -> usize {
         self.geometry.taps[2]

@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 use std::ops::Range;
 
-use super::super::gemm::{Left, Made, copy_run, fill_up};
+use super::super::gemm::{Left, Made, Rows, Runs, copy_run, fill_up};
 use super::Work;
 
 /// A row for each place of the window in each sample, a column for each tap and channel of one group.
@@ -186,6 +186,30 @@ impl<T: Copy + Default + Sync> Windows<'_, T> {
 }
 
 impl<T: Copy + Default + Sync> Left<T> for Windows<'_, T> {
+    fn rows(&self, rows: Range<usize>, first: usize) -> Option<Rows<'_, T>> {
+        let (geometry, place) = (&self.work.geometry, self.place(rows.start));
+        let [deep, lines, _] = geometry.taps;
+        let last = place.at[2] + rows.len() - 1;
+        let is_inside = self.inner.contains(&place.at[2])
+            && self.inner.contains(&last)
+            && last < geometry.places[2];
+        if !is_inside || deep != 1 || self.lines.len() != lines {
+            return None;
+        }
+        let (row, c) = self.meets(&place, &self.lines[0])?;
+        self.meets(&place, self.lines.last()?)?;
+        let of_row = geometry.sizes[2] * self.channels;
+        let run = self.lines[0].taps * self.channels;
+        let to_next = geometry.dilation[1] * of_row;
+        let start = row * of_row + c as usize * self.channels + first / run * to_next + first % run;
+        let runs = Runs {
+            first: run - first % run,
+            others: run,
+            between: to_next - run,
+        };
+        Rows::new(&self.x[start..], geometry.strides[2] * self.channels, runs)
+    }
+
     fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [T]) {
         self.lay_out(rows, depth, step, to);
     }

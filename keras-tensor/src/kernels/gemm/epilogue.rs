@@ -150,19 +150,50 @@ impl<T: Real> Epilogue<'_, T> {
         at: usize,
         channel: usize,
     ) -> V {
+        self.of_channels(width, channel).finish(width, sums, at)
+    }
+
+    /// What becomes of sums of the channels of a vector, from `channel` on.
+    #[inline(always)]
+    pub(in crate::kernels) fn of_channels<V: Vector<Element = T>>(
+        &self,
+        width: Width<V>,
+        channel: usize,
+    ) -> OfChannels<'_, V> {
+        let vector = |values: &[T]| V::load_at(width, values, channel);
+        OfChannels {
+            scale: self.scale.map(vector),
+            bias: self.bias.map(vector),
+            residual: self.residual,
+            bounds: bounds(self.activation).map(|bound| V::splat(width, bound)),
+        }
+    }
+}
+
+/// An [`Epilogue`] for the channels of a vector.
+pub(in crate::kernels) struct OfChannels<'a, V: Vector> {
+    scale: Option<V>,
+    bias: Option<V>,
+    residual: Option<&'a [V::Element]>,
+    bounds: [V; 2],
+}
+
+impl<V: Vector> OfChannels<'_, V> {
+    /// Finishes sums that stand in the whole output at `at`, up to [`Epilogue::curve`].
+    #[inline(always)]
+    pub(in crate::kernels) fn finish(&self, width: Width<V>, sums: V, at: usize) -> V {
         let mut y = sums;
         if let Some(scale) = self.scale {
-            y = y.times(V::load(width, &scale[channel..]));
+            y = y.times(scale);
         }
         if let Some(bias) = self.bias {
-            y = y.plus(V::load(width, &bias[channel..]));
+            y = y.plus(bias);
         }
         if let Some(residual) = self.residual {
-            y = y.plus(V::load(width, &residual[at..]));
+            y = y.plus(V::load_at(width, residual, at));
         }
-        let [low, high] = bounds(self.activation);
-        y.at_least(V::splat(width, low))
-            .at_most(V::splat(width, high))
+        let [low, high] = self.bounds;
+        y.at_least(low).at_most(high)
     }
 }
 

@@ -8,6 +8,7 @@ use std::array::from_fn;
 
 use super::super::simd::level;
 use super::super::vector::Vector;
+use super::pack::Runs;
 
 /// One tile: `c (+)= a b`. Strides count elements; a row of `b` is contiguous, and so is one of `c`.
 #[derive(Clone, Copy)]
@@ -17,6 +18,8 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) a: *const T,
     pub(super) a_row: usize,
     pub(super) a_column: usize,
+    /// Where the columns of `a` are interrupted.
+    pub(super) a_runs: Runs,
     pub(super) b: *const T,
     pub(super) b_row: usize,
     /// Elements from two vectors of columns to the next two.
@@ -95,14 +98,12 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
                 expect_write(t.c.wrapping_add(i * t.c_row + j * V::LANES));
             }
         }
-        let (mut ahead, mut to_go) = (t.ahead, t.depth);
+        let (mut ahead, mut to_go, mut in_run) = (t.ahead, t.depth, t.a_runs.first);
         while to_go > 0 {
-            let steps = if ahead.is_null() {
-                to_go
-            } else {
-                AHEAD.min(to_go)
-            };
+            let most = if ahead.is_null() { to_go } else { AHEAD };
+            let steps = most.min(to_go).min(in_run);
             to_go -= steps;
+            in_run -= steps;
             for _ in 0..steps {
                 let right: [V; VECTORS] =
                     from_fn(|j| V::read(b.add(j / 2 * t.b_panel + j % 2 * V::LANES)));
@@ -116,6 +117,12 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
                     *a = a.wrapping_add(t.a_column);
                 }
                 b = b.wrapping_add(t.b_row);
+            }
+            if in_run == 0 {
+                in_run = t.a_runs.others;
+                for a in &mut a {
+                    *a = a.wrapping_add(t.a_runs.between);
+                }
             }
             if !ahead.is_null() {
                 for j in 0..VECTORS {

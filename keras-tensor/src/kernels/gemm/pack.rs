@@ -18,8 +18,77 @@ pub(in crate::kernels) trait Left<T>: Sync {
     fn view(&self) -> Option<View<'_, T>> {
         None
     }
+    /// Some rows from a place of the shared axis on as they lie in memory, where they can be read from there.
+    fn rows(&self, _: Range<usize>, _: usize) -> Option<Rows<'_, T>> {
+        None
+    }
     /// Lays out some rows, `step` elements apart: `to[r * step + p]`. What lies between rows may hold anything.
     fn pack(&self, rows: Range<usize>, depth: Range<usize>, step: usize, to: &mut [T]);
+}
+
+/// Rows of a left factor in memory: where the first begins, and how its elements and the other rows follow.
+pub(in crate::kernels) struct Rows<'a, T> {
+    pub(super) from: &'a [T],
+    /// Elements from a row to the next, and from a column to the next.
+    pub(super) row: usize,
+    pub(super) column: usize,
+    pub(super) runs: Runs,
+}
+
+/// Where columns are interrupted: how many there are before that for the first time and after it, and elements that are
+/// passed over.
+#[derive(Clone, Copy)]
+pub(in crate::kernels) struct Runs {
+    pub(in crate::kernels) first: usize,
+    pub(in crate::kernels) others: usize,
+    pub(in crate::kernels) between: usize,
+}
+
+impl Runs {
+    /// Columns that are not interrupted.
+    pub(super) const ONE: Self = Runs {
+        first: usize::MAX,
+        others: usize::MAX,
+        between: 0,
+    };
+}
+
+impl<'a, T> Rows<'a, T> {
+    /// Rows whose columns follow each other but for interruptions; `None` if they push each other out of a cache.
+    pub(in crate::kernels) fn new(from: &'a [T], row: usize, runs: Runs) -> Option<Self> {
+        let column = 1;
+        (!is_regular::<T>(row)).then_some(Rows {
+            from,
+            row,
+            column,
+            runs,
+        })
+    }
+
+    /// Rows whose columns are not interrupted.
+    pub(super) fn plain(from: &'a [T], row: usize, column: usize) -> Self {
+        let runs = Runs::ONE;
+        Rows {
+            from,
+            row,
+            column,
+            runs,
+        }
+    }
+
+    /// Whether so many rows and columns are there, of rows that are interrupted.
+    pub(super) fn covers(&self, rows: usize, columns: usize) -> bool {
+        let Runs {
+            first,
+            others,
+            between,
+        } = self.runs;
+        let interrupted = match columns.checked_sub(first + 1) {
+            Some(after) => after / others + 1,
+            None => 0,
+        };
+        (rows - 1) * self.row + columns - 1 + interrupted * between < self.from.len()
+    }
 }
 
 /// Whether rows (or columns) so many elements apart begin at the same place of a cache's sets, and so push each other out.

@@ -5,6 +5,7 @@ use std::iter::repeat;
 
 use super::super::simd::{Level, level};
 use super::micro::{After, Kernel, Kernels, Tile, WIDE};
+use super::pack::Runs;
 use super::*;
 use crate::op::Fused;
 use crate::random::Philox;
@@ -252,8 +253,15 @@ fn each_kernel(kernels: &Kernels<f64>) {
 }
 
 fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: [usize; 2]) {
+    // Columns of the left factor come in runs of 1, 3, 3 and so on, with one element between them.
+    let runs = Runs {
+        first: 1,
+        others: 3,
+        between: 1,
+    };
+    let in_run = |p: usize| p + p.div_ceil(3);
     let (a, b) = (
-        noise(rows * (depth + 3), 1),
+        noise(rows * (depth + 6), 1),
         noise(depth.max(1) * (n + 5), 2),
     );
     let columns = n - lanes + last;
@@ -263,8 +271,9 @@ fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: 
     let tile = Tile {
         depth,
         a: a.as_ptr(),
-        a_row: depth + 3,
+        a_row: depth + 6,
         a_column: 1,
+        a_runs: runs,
         b: b.as_ptr(),
         b_row: n + 5,
         b_panel: 2 * lanes,
@@ -288,7 +297,7 @@ fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: 
     }
     for (i, &found) in c.iter().enumerate() {
         let (r, column) = (i / (n + 2), i % (n + 2));
-        let product = |p| a[r * (depth + 3) + p] * b[p * (n + 5) + column];
+        let product = |p| a[r * (depth + 6) + in_run(p)] * b[p * (n + 5) + column];
         let sum: f64 = (0..depth).map(product).sum();
         let expected = match column < columns {
             true => ((1.0 + sum) * epilogue[0][column] + epilogue[1][column] + residual[i])

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::{Real, with_space};
 use super::micro::{self, Tile, WIDE};
-use super::pack::{self, Panel, Panels};
+use super::pack::{self, Panel, Panels, Rows};
 use super::view::{Output, View};
 use super::{PANELS, Product, Right, is_read, packed_at};
 
@@ -194,7 +194,7 @@ impl<'a, T: Real> Work<'a, T> {
         };
         for (t, tile) in tiles.clone().enumerate() {
             let rows = self.rows(tile);
-            let (left, a_row, a_column) = self.left(at, tiles.clone(), t, left_room);
+            let left = self.left(at, tiles.clone(), t, left_room);
             let next = self.asked_now(at, t);
             let mut panels = at.panels.clone();
             while let Some(i) = panels.next() {
@@ -214,9 +214,10 @@ impl<'a, T: Real> Work<'a, T> {
                 let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
                 let tile = Tile {
                     depth: at.depth.len(),
-                    a: left.as_ptr(),
-                    a_row,
-                    a_column,
+                    a: left.from.as_ptr(),
+                    a_row: left.row,
+                    a_column: left.column,
+                    a_runs: left.runs,
                     b: right.as_ptr(),
                     b_row,
                     b_panel,
@@ -292,15 +293,14 @@ impl<'a, T: Real> Work<'a, T> {
         }
     }
 
-    /// Where the part of the left factor begins that tile `t` of some wants, and elements from a row and a column to the
-    /// next.
+    /// The part of the left factor that tile `t` of some wants.
     fn left<'r>(
         &'r self,
         at: &Place,
         tiles: Range<usize>,
         t: usize,
         room: &'r mut [T],
-    ) -> (&'r [T], usize, usize) {
+    ) -> Rows<'r, T> {
         let (depth, tile) = (at.depth.len(), tiles.start + t);
         let rows = self.rows(tile);
         if let Some(left) = self.turned(at.panels.len()) {
@@ -310,14 +310,18 @@ impl<'a, T: Real> Work<'a, T> {
                 let ends = group.map(|tile| self.rows(tile).end);
                 pack::turn(&left, rows.start, ends, at.depth.clone(), size, room);
             }
-            return (&room[t % TILES * size..], 1, rows.len());
+            return Rows::plain(&room[t % TILES * size..], 1, rows.len());
         }
         let Some(left) = self.product.left.view() else {
+            let left = self.product.left;
+            if let Some(found) = left.rows(rows.clone(), at.depth.start) {
+                assert!(found.covers(rows.len(), depth));
+                return found;
+            }
             let step = pack::step_of(depth);
             let room = &mut room[..rows.len() * step];
-            let left = self.product.left;
             left.pack(rows, at.depth.clone(), step, room);
-            return (room, step, 1);
+            return Rows::plain(room, step, 1);
         };
         let start = rows.start * left.row + at.depth.start * left.column;
         if left.column == 1 {
@@ -328,7 +332,7 @@ impl<'a, T: Real> Work<'a, T> {
             }
         }
         let from = left.data.get(start..).unwrap_or_default();
-        (from, left.row, left.column)
+        Rows::plain(from, left.row, left.column)
     }
 
     /// The first row and the first panel of the next block that are asked for while tile `t` is computed.
