@@ -247,7 +247,10 @@ impl Panels {
         let end = (start + 2 * self.lanes).min(self.columns);
         Panel {
             columns: start..end,
-            width: (end - start).next_multiple_of(self.lanes),
+            width: match end > start + self.lanes {
+                true => 2 * self.lanes,
+                false => self.lanes,
+            },
         }
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Work<'a, T> {
     pub(super) product: &'a Product<'a, T>,
     out: &'a Output<'a, T>,
     pub(super) tiles: usize,
+    /// The rows that all tiles have, and how many tiles, the first, have one more.
+    of_tile: (usize, usize),
     pub(super) panels: Panels,
 }
 
@@ -37,25 +39,31 @@ impl<'a, T: Real> Work<'a, T> {
     pub(super) fn new(product: &'a Product<'a, T>, out: &'a Output<'a, T>) -> Self {
         let (kernels, columns) = (T::kernels(), out.columns);
         let lanes = kernels.lanes;
+        let tiles = out.rows.div_ceil(kernels.rows());
         Work {
             product,
             out,
-            tiles: out.rows.div_ceil(kernels.rows()),
+            tiles,
+            of_tile: (out.rows / tiles.max(1), out.rows % tiles.max(1)),
             panels: Panels { lanes, columns },
         }
     }
 
     /// The rows of a tile: all have about as many.
     fn rows(&self, tile: usize) -> Range<usize> {
-        let m = self.out.rows;
-        tile * m / self.tiles..(tile + 1) * m / self.tiles
+        let (rows, longer) = self.of_tile;
+        let start = tile * rows + tile.min(longer);
+        start..start + rows + usize::from(tile < longer)
     }
 
-    /// The left factor, if it is turned for so many panels.
-    fn turned(&self, panels: usize) -> Option<View<'a, T>> {
+    /// How the left factor is read for so many panels.
+    fn read_left(&self, panels: usize) -> ReadLeft<'a, T> {
         let pays = panels >= PANELS && self.tiles > 1;
-        let left = self.product.left.view().filter(|_| pays)?;
-        left.wants_turning().then_some(left)
+        match self.product.left.view() {
+            None => ReadLeft::Packed,
+            Some(left) if pays && left.wants_turning() => ReadLeft::Turned(left),
+            Some(left) => ReadLeft::There(left),
+        }
     }
 
     /// The right factor, if its rows lie in memory.
@@ -97,10 +105,10 @@ impl<'a, T: Real> Work<'a, T> {
         let at_once = (size / (longest.max(1) * width * size_of::<T>())).max(1);
         let rows = self.rows(tiles.start).start..self.rows(tiles.end - 1).end;
         let most = T::kernels().rows();
-        let of_left = match (self.product.left.view(), self.turned(panels.len())) {
-            (None, _) => pack::step_of(longest) * most,
-            (Some(_), None) => 0,
-            (Some(_), Some(_)) => pack::turned_size(longest, most) * TILES.min(tiles.len()),
+        let of_left = match self.read_left(at_once.min(panels.len())) {
+            ReadLeft::Packed => pack::step_of(longest) * most,
+            ReadLeft::There(_) => 0,
+            ReadLeft::Turned(_) => pack::turned_size(longest, most) * TILES.min(tiles.len()),
         };
         let of_right = match self.product.right {
             Right::Packed(_) => 0,
@@ -192,13 +200,16 @@ impl<'a, T: Real> Work<'a, T> {
             Some(finish) if finish.is_curved() => (Some(finish), None),
             plain => (None, plain),
         };
+        let (read_left, read_right) = (self.read_left(at.panels.len()), self.read_right());
+        let ahead = at.next.zip(self.asked_ahead());
         for (t, tile) in tiles.clone().enumerate() {
             let rows = self.rows(tile);
-            let left = self.left(at, tiles.clone(), t, left_room);
-            let next = self.asked_now(at, t);
+            let left = self.left(at, &read_left, tiles.clone(), t, left_room);
+            let next = ahead.and_then(|ahead| self.asked_now(at, ahead, t));
             let mut panels = at.panels.clone();
             while let Some(i) = panels.next() {
                 let Panel { mut columns, width } = self.panels.at(i);
+                let last = columns.len() + self.panels.lanes - width;
                 let kernel = match width > self.panels.lanes {
                     true if rows.len() == 1 && self.is_whole(i + WIDE - 1, &panels) => {
                         columns.end = self.panels.at(i + WIDE - 1).columns.end;
@@ -208,7 +219,7 @@ impl<'a, T: Real> Work<'a, T> {
                     true => kernels.two[rows.len() - 1],
                     false => kernels.one[rows.len() - 1],
                 };
-                let (right, b_row, b_panel) = self.right(at, i, right_room);
+                let (right, b_row, b_panel) = self.right(at, read_right, i, right_room);
                 // SAFETY: no other thread was given these rows and columns.
                 #[allow(unsafe_code)]
                 let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
@@ -223,7 +234,7 @@ impl<'a, T: Real> Work<'a, T> {
                     b_panel,
                     c: out.first,
                     c_row: out.row,
-                    last: (columns.len() - 1) % self.panels.lanes + 1,
+                    last,
                     add: product.add || !at.is_first,
                     ahead: next.map_or(std::ptr::null(), |(row, panel, right)| {
                         let panel = self.panels.at(panel + i - at.panels.start);
@@ -274,13 +285,19 @@ impl<'a, T: Real> Work<'a, T> {
     }
 
     /// Where a panel of a block of the right factor begins, and elements from a row and from a panel to the next.
-    fn right<'r>(&'r self, at: &Place, i: usize, room: &'r [T]) -> (&'r [T], usize, usize) {
+    fn right<'r>(
+        &'r self,
+        at: &Place,
+        read: Option<View<'r, T>>,
+        i: usize,
+        room: &'r [T],
+    ) -> (&'r [T], usize, usize) {
         let Panel { columns, width } = self.panels.at(i);
         if let Right::Packed(all) = self.product.right {
             let start = columns.start * self.product.depth + at.depth.start * width;
             return (&all[start..], width, width * self.product.depth);
         }
-        match self.read_right() {
+        match read {
             Some(right) if columns.len() == width => {
                 let start = at.depth.start * right.row + columns.start;
                 let from = right.data.get(start..).unwrap_or_default();
@@ -297,50 +314,69 @@ impl<'a, T: Real> Work<'a, T> {
     fn left<'r>(
         &'r self,
         at: &Place,
+        read: &ReadLeft<'r, T>,
         tiles: Range<usize>,
         t: usize,
         room: &'r mut [T],
     ) -> Rows<'r, T> {
         let (depth, tile) = (at.depth.len(), tiles.start + t);
         let rows = self.rows(tile);
-        if let Some(left) = self.turned(at.panels.len()) {
-            let size = pack::turned_size(depth, T::kernels().rows());
-            if t.is_multiple_of(TILES) {
-                let group = tile..tiles.end.min(tile + TILES);
-                let ends = group.map(|tile| self.rows(tile).end);
-                pack::turn(&left, rows.start, ends, at.depth.clone(), size, room);
+        match read {
+            ReadLeft::Turned(left) => {
+                let size = pack::turned_size(depth, T::kernels().rows());
+                if t.is_multiple_of(TILES) {
+                    let group = tile..tiles.end.min(tile + TILES);
+                    let ends = group.map(|tile| self.rows(tile).end);
+                    pack::turn(left, rows.start, ends, at.depth.clone(), size, room);
+                }
+                Rows::plain(&room[t % TILES * size..], 1, rows.len())
             }
-            return Rows::plain(&room[t % TILES * size..], 1, rows.len());
+            ReadLeft::Packed => {
+                let left = self.product.left;
+                if let Some(found) = left.rows(rows.clone(), at.depth.start) {
+                    assert!(found.covers(rows.len(), depth));
+                    return found;
+                }
+                let step = pack::step_of(depth);
+                let room = &mut room[..rows.len() * step];
+                left.pack(rows, at.depth.clone(), step, room);
+                Rows::plain(room, step, 1)
+            }
+            ReadLeft::There(left) => {
+                let start = rows.start * left.row + at.depth.start * left.column;
+                if left.column == 1 {
+                    // The machine does not foresee so many rows at once: those of the next tile.
+                    for row in rows.len()..2 * rows.len() {
+                        let next = left.data.as_ptr().wrapping_add(start + row * left.row);
+                        micro::expect_read(next, depth);
+                    }
+                }
+                let from = left.data.get(start..).unwrap_or_default();
+                Rows::plain(from, left.row, left.column)
+            }
         }
-        let Some(left) = self.product.left.view() else {
-            let left = self.product.left;
-            if let Some(found) = left.rows(rows.clone(), at.depth.start) {
-                assert!(found.covers(rows.len(), depth));
-                return found;
-            }
-            let step = pack::step_of(depth);
-            let room = &mut room[..rows.len() * step];
-            left.pack(rows, at.depth.clone(), step, room);
-            return Rows::plain(room, step, 1);
-        };
-        let start = rows.start * left.row + at.depth.start * left.column;
-        if left.column == 1 {
-            // The machine does not foresee so many rows at once: those of the next tile.
-            for row in rows.len()..2 * rows.len() {
-                let next = left.data.as_ptr().wrapping_add(start + row * left.row);
-                micro::expect_read(next, depth);
-            }
-        }
-        let from = left.data.get(start..).unwrap_or_default();
-        Rows::plain(from, left.row, left.column)
     }
 
     /// The first row and the first panel of the next block that are asked for while tile `t` is computed.
-    fn asked_now(&self, at: &Place, t: usize) -> Option<(usize, usize, View<'a, T>)> {
-        let ([row, panel], right) = at.next.zip(self.asked_ahead())?;
+    fn asked_now(
+        &self,
+        at: &Place,
+        ([row, panel], right): ([usize; 2], View<'a, T>),
+        t: usize,
+    ) -> Option<(usize, usize, View<'a, T>)> {
         let row = row + t * at.depth.len() / micro::AHEAD;
         (row < self.product.depth).then_some((row, panel, right))
     }
+}
+
+/// How a left factor is read.
+enum ReadLeft<'a, T> {
+    /// From where it lies.
+    There(View<'a, T>),
+    /// Some tiles turned at a time.
+    Turned(View<'a, T>),
+    /// Tile by tile, as it is nowhere in memory, or not as it should be.
+    Packed,
 }
 
 /// Where a block lies.

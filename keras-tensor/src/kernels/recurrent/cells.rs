@@ -5,7 +5,7 @@ use std::array::from_fn;
 
 use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::{Number, activate};
-use crate::kernels::simd::{Loop, vectorized};
+use crate::kernels::simd::{Loop, widest};
 use crate::op::{Fused, Recurrent, RecurrentCell};
 
 /// Places that are computed together.
@@ -93,11 +93,13 @@ impl<T: Number + Float + Elementary> Cell<T> for Lstm {
         activate(self.gate, output);
         let (input, forget) = input_forget.split_at(units);
         each(
-            [&mut *c],
+            [&mut *c, &mut *row.h],
             [forget, row.c_before, input, new],
-            |_, [f, before, i, new]| [f * before + i * new],
+            |_, [f, before, i, new]| {
+                let c = f * before + i * new;
+                [c, c]
+            },
         );
-        row.h.copy_from_slice(c);
         activate(self.new, row.h);
         each([row.h], [output], |[h], [o]| [o * h]);
     }
@@ -220,7 +222,7 @@ fn each<T: Number, const N: usize, const M: usize>(
     ins: [&[T]; M],
     f: impl Fn([T; N], [T; M]) -> [T; N],
 ) {
-    vectorized(Each { outs, ins, f });
+    widest(Each { outs, ins, f });
 }
 
 struct Each<'a, T, F, const N: usize, const M: usize> {
