@@ -67,7 +67,10 @@ impl<T: Real> Gather<'_, T> {
     fn rows<V: Vector<Element = T>>(self, width: Width<V>) {
         let (lines, n) = (self.lines, self.channels);
         let (of_line, of_sample) = (lines.width() * n, lines.source().0 * n);
-        let dense = dense::run(lines);
+        let dense = match V::LANES >= dense::LANES {
+            true => dense::run(lines),
+            false => None,
+        };
         let runs = dense.map_or(&lines.runs[..], std::slice::from_ref);
         for (i, out) in self.out.chunks_exact_mut(of_line).enumerate() {
             let line = self.start / of_line + i;

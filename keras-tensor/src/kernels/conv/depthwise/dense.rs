@@ -8,6 +8,8 @@ use super::super::super::vector::{Every, Vector, Width};
 use super::super::lines::{Lines, Run};
 use super::Segment;
 
+/// Lanes of the vectors that this is compiled for: where wider ones are usual, narrow ones are rarely wanted.
+pub(super) const LANES: usize = if cfg!(target_arch = "x86_64") { 8 } else { 1 };
 /// The fewest places of a row.
 const FEWEST: usize = 4;
 
