@@ -11,10 +11,14 @@ use super::step::arguments;
 /// How many shapes are remembered.
 const MOST: usize = 8;
 
+/// Bytes of a batch from which a model that is built has a plan from the first call on: that takes little time against the
+/// call, and the call less memory.
+const LARGE: usize = 1 << 20;
+
 /// The plans of a model.
 ///
-/// A shape has a plan from its second call on, so that a single call does not pay for one; and again after layers were
-/// built or frozen.
+/// A shape has a plan from its second call on, so that a single call does not pay for one, or from the first if its batches
+/// are large; and again after layers were built or frozen.
 #[derive(Default)]
 pub(crate) struct Plans(Mutex<Vec<Entry>>);
 
@@ -115,7 +119,8 @@ impl Plans {
     fn find(&self, root: &LayerRef, x: &Structure<Tensor>) -> Option<Arc<Planned>> {
         let structure = LayerRef::structure_version();
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(at) = entries.iter().position(|entry| all_fit(&entry.key, x)) else {
+        let known = entries.iter().position(|entry| all_fit(&entry.key, x));
+        if known.is_none() {
             if entries.len() == MOST {
                 entries.remove(0);
             }
@@ -124,8 +129,12 @@ impl Plans {
                 structure,
                 state: State::Seen,
             });
-            return None;
-        };
+            let bytes = |x: &&Tensor| x.size() * x.dtype().size();
+            if !root.is_built() || with_masks(x).iter().map(bytes).sum::<usize>() < LARGE {
+                return None;
+            }
+        }
+        let at = known.unwrap_or(entries.len() - 1);
         let entry = &mut entries[at];
         let is_current = entry.structure == structure;
         entry.structure = structure;

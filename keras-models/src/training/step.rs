@@ -261,8 +261,9 @@ impl Model {
 
     /// The names of the ops that a prediction for such a batch carries out, where there is a plan for it.
     ///
-    /// Inference has a plan from the second call with batches of one shape on, unless the model asks for the values of
-    /// tensors, draws random numbers or keeps a state. `KERAS_PLAN=off` in the environment does without.
+    /// Inference has a plan from the second call with batches of one shape on, with large batches from the first, unless the
+    /// model asks for the values of tensors, draws random numbers or keeps a state. `KERAS_PLAN=off` in the environment does
+    /// without.
     pub fn planned_ops(&self, x: impl Into<Structure<Tensor>>) -> Option<Vec<String>> {
         self.plans.ops(&x.into())
     }

@@ -167,6 +167,21 @@ fn a_block_of_the_shared_axis_begins_within_a_row_of_the_window() {
 }
 
 #[test]
+fn groups_of_one_tap_are_convolutions_of_their_channels() {
+    let (x, kernel) = (noise(&[2, 9, 40, 6], 1), noise(&[1, 1, 3, 8], 2));
+    let conv = |x: &Tensor, kernel: &Tensor, groups| {
+        ops::conv(x, kernel, &[2, 2], ops::Padding::Valid, &[1, 1], groups).unwrap()
+    };
+    let part = |t: &Tensor, group: usize, of_group: usize| {
+        ops::slice_axis(t, -1, group * of_group, of_group).unwrap()
+    };
+    let parts = [0, 1].map(|group| conv(&part(&x, group, 3), &part(&kernel, group, 4), 1));
+    let wanted = ops::concatenate(&parts.each_ref(), -1).unwrap();
+    let found = conv(&x, &kernel, 2);
+    assert_near(&found, &array(&wanted), "two groups");
+}
+
+#[test]
 fn what_follows_a_convolution_is_what_ops_compute_one_by_one() {
     let moved = |shape: &[usize], seed| {
         let values = ops::subtract(noise(shape, seed), 0.5).unwrap();

@@ -76,3 +76,21 @@ fn plans_compute_what_layers_compute() {
     refused.sort();
     assert_eq!(refused, WITHOUT);
 }
+
+#[test]
+fn a_built_model_has_a_plan_for_a_large_batch_at_once() {
+    let batch = |rows: usize| ops::ones([rows, 64], DType::F32).unwrap();
+    let (small, large) = (batch(8), batch(1 << 13));
+    let model = Sequential::new(layers![Dense::new(3).activation("relu")]);
+    model.predict_on_batch(&large).unwrap();
+    assert!(
+        model.planned_ops(&large).is_none(),
+        "layers were built by it"
+    );
+    model.predict_on_batch(&small).unwrap();
+    assert!(model.planned_ops(&small).is_none());
+    let other = batch((1 << 13) + 1);
+    let y = model.predict_on_batch(&other).unwrap();
+    assert!(model.planned_ops(&other).is_some());
+    assert_eq!(y.shape(), &[(1 << 13) + 1, 3]);
+}

@@ -193,7 +193,7 @@ impl<T: Copy + Default + Sync> Left<T> for Windows<'_, T> {
         let is_inside = self.inner.contains(&place.at[2])
             && self.inner.contains(&last)
             && last < geometry.places[2];
-        if !is_inside || deep != 1 || self.lines.len() != lines {
+        if !is_inside || self.work.groups != 1 || deep != 1 || self.lines.len() != lines {
             return None;
         }
         let (row, c) = self.meets(&place, &self.lines[0])?;
