@@ -58,7 +58,8 @@ impl<'a, T: Real> Dense<'a, T> {
         }
     }
 
-    /// Sums groups of `P` places with windows of `K` elements, which meet so many columns.
+    /// Sums groups of `P` places with windows of `K` elements, each of which begins `ADVANCE` elements after the one before, and
+    /// which meet `COLUMNS` elements together.
     #[inline(always)]
     fn groups<V, const K: usize, const P: usize, const ADVANCE: usize, const COLUMNS: usize>(
         &self,
@@ -67,6 +68,7 @@ impl<'a, T: Real> Dense<'a, T> {
     ) where
         V: Vector<Element = T>,
     {
+        const { assert!(COLUMNS == (P - 1) * ADVANCE + K) };
         // Places before channels: what lies side by side in memory is read one after the other.
         for p in (0..self.sizes.0).step_by(P) {
             // The last ones reach back to be as many.
