@@ -119,22 +119,24 @@ impl Plans {
     fn find(&self, root: &LayerRef, x: &Structure<Tensor>) -> Option<Arc<Planned>> {
         let structure = LayerRef::structure_version();
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = entries.iter().position(|entry| all_fit(&entry.key, x));
-        if known.is_none() {
-            if entries.len() == MOST {
-                entries.remove(0);
+        let at = match entries.iter().position(|entry| all_fit(&entry.key, x)) {
+            Some(at) => at,
+            None => {
+                if entries.len() == MOST {
+                    entries.remove(0);
+                }
+                entries.push(Entry {
+                    key: x.map(given),
+                    structure,
+                    state: State::Seen,
+                });
+                let bytes = |x: &&Tensor| x.size() * x.dtype().size();
+                if with_masks(x).iter().map(bytes).sum::<usize>() < LARGE {
+                    return None;
+                }
+                entries.len() - 1
             }
-            entries.push(Entry {
-                key: x.map(given),
-                structure,
-                state: State::Seen,
-            });
-            let bytes = |x: &&Tensor| x.size() * x.dtype().size();
-            if !root.is_built() || with_masks(x).iter().map(bytes).sum::<usize>() < LARGE {
-                return None;
-            }
-        }
-        let at = known.unwrap_or(entries.len() - 1);
+        };
         let entry = &mut entries[at];
         let is_current = entry.structure == structure;
         entry.structure = structure;
@@ -156,7 +158,7 @@ impl Plans {
 
 impl Planned {
     fn new(root: &LayerRef, x: &Structure<Tensor>) -> Option<Planned> {
-        // A call before this one has built all layers that it took.
+        // The first call builds all layers that it takes, and the structure is another one then.
         if !root.is_built() {
             return None;
         }

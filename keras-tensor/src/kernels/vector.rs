@@ -57,13 +57,8 @@ pub(super) trait Vector: Copy {
 
     /// The first elements of a slice, which has as many at least.
     #[inline(always)]
-    fn load(_: Width<Self>, from: &[Self::Element]) -> Self {
-        assert!(from.len() >= Self::LANES);
-        // SAFETY: the width says that the machine has the instructions; there are enough elements (asserted).
-        #[allow(unsafe_code)]
-        unsafe {
-            Self::read(from.as_ptr())
-        }
+    fn load(width: Width<Self>, from: &[Self::Element]) -> Self {
+        Self::load_at(width, from, 0)
     }
 
     /// The elements of a slice from one on, which has as many at least.
@@ -93,12 +88,7 @@ pub(super) trait Vector: Copy {
     /// Writes the first elements of a slice, which has as many at least.
     #[inline(always)]
     fn store(self, to: &mut [Self::Element]) {
-        assert!(to.len() >= Self::LANES);
-        // SAFETY: as above.
-        #[allow(unsafe_code)]
-        unsafe {
-            self.write(to.as_mut_ptr())
-        }
+        self.store_at(to, 0);
     }
 
     /// Writes the elements of a slice from one on, which has as many at least.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::super::Real;
 use super::super::super::vector::{Every, Vector, Width};
 use super::super::lines::{Lines, Run};
-use super::Segment;
+use super::{Segment, blocks};
 
 /// Lanes of the vectors that this is compiled for: where wider ones are usual, narrow ones are rarely wanted.
 pub(super) const LANES: usize = if cfg!(target_arch = "x86_64") { 8 } else { 1 };
@@ -43,6 +43,11 @@ impl<'a, T: Real> Dense<'a, T> {
         }
     }
 
+    /// The element of its row, which may lie outside, that is so many after the one that the first place begins with.
+    fn column(&self, after: usize) -> isize {
+        self.first + after as isize
+    }
+
     /// Sums all places for all channels.
     #[inline(always)]
     pub(super) fn sum<V: Vector<Element = T>>(&self, width: Width<V>, out: &mut [T]) {
@@ -73,7 +78,7 @@ impl<'a, T: Real> Dense<'a, T> {
         for p in (0..self.sizes.0).step_by(P) {
             // The last ones reach back to be as many.
             let p = p.min(self.sizes.0 - P);
-            let first = self.first + (p * ADVANCE) as isize;
+            let first = self.column(p * ADVANCE);
             let clipped = |column: isize| (column - first).clamp(0, COLUMNS as isize) as usize;
             match clipped(0)..clipped(self.sizes.1 as isize) {
                 inside if inside == (0..COLUMNS) => {
@@ -96,13 +101,11 @@ impl<'a, T: Real> Dense<'a, T> {
         V: Vector<Element = T>,
     {
         let (row, n) = (&self.row, self.row.channels);
-        let moved = (p as isize - row.run.first as isize) * (ADVANCE * n) as isize;
+        // Taps say what the first place of the run meets.
+        let moved = (self.column(p * ADVANCE) - row.run.taps[0].0 as isize) * n as isize;
         let (rows, _) = row.taps.as_chunks::<K>();
         let out = &mut out[p * n..][..P * n];
-        let mut next = 0;
-        while next < n {
-            let c = next.min(n - V::LANES);
-            next += V::LANES;
+        for c in blocks(n, V::LANES) {
             let mut sums = [V::zero(width); P];
             for of_row in rows {
                 let mut taps = [V::zero(width); K];
