@@ -22,12 +22,13 @@ impl<T: Float, const N: usize> Width<[T; N]> {
     }
 }
 
-/// A vector register. Who has one, or a [`Width`], is on a machine that has its instructions.
+/// What sums of products are kept in: a vector register, or two side by side. Who has one, or a [`Width`], is on a machine
+/// that has its instructions.
 ///
 /// # Safety
 /// Unsafe functions want the machine to have the instructions, and pointers to as many elements as they say.
 #[allow(unsafe_code)]
-pub(super) trait Vector: Copy {
+pub(super) trait Register: Copy {
     type Element: Copy;
     const LANES: usize;
     /// All of a vector.
@@ -43,7 +44,6 @@ pub(super) trait Vector: Copy {
     unsafe fn write_some(self, to: *mut Self::Element, count: usize);
 
     fn plus(self, other: Self) -> Self;
-    fn minus(self, other: Self) -> Self;
     fn times(self, other: Self) -> Self;
     /// `self + a * b`, rounded once where the machine can.
     fn plus_product(self, a: Self, b: Self) -> Self;
@@ -51,6 +51,11 @@ pub(super) trait Vector: Copy {
     fn at_least(self, low: Self) -> Self;
     /// The smaller of the two; what is no number stays so.
     fn at_most(self, high: Self) -> Self;
+}
+
+/// A vector register.
+pub(super) trait Vector: Register {
+    fn minus(self, other: Self) -> Self;
 
     /// The elements of both in turn: those of the first halves, and those of the second ones.
     fn zipped(self, other: Self) -> [Self; 2];
@@ -194,9 +199,72 @@ pub(super) trait Vectors: Sized {
     fn with_vectors<L: VectorLoop<Self>>(work: L) -> L::Output;
 }
 
+/// Two registers side by side.
+#[allow(unsafe_code)]
+impl<A: Register, B: Register<Element = A::Element>> Register for (A, B) {
+    type Element = A::Element;
+    const LANES: usize = A::LANES + B::LANES;
+    // SAFETY (of these): what is promised for both is promised for each.
+    #[inline(always)]
+    unsafe fn read(from: *const A::Element) -> Self {
+        unsafe { (A::read(from), B::read(from.add(A::LANES))) }
+    }
+    /// The first register is full.
+    #[inline(always)]
+    unsafe fn read_some(from: *const A::Element, count: usize) -> Self {
+        let rest = count - A::LANES;
+        unsafe { (A::read(from), B::read_some(from.add(A::LANES), rest)) }
+    }
+    #[inline(always)]
+    unsafe fn spread(element: A::Element) -> Self {
+        unsafe { (A::spread(element), B::spread(element)) }
+    }
+    #[inline(always)]
+    unsafe fn nothing() -> Self {
+        unsafe { (A::nothing(), B::nothing()) }
+    }
+    #[inline(always)]
+    unsafe fn write(self, to: *mut A::Element) {
+        unsafe {
+            self.0.write(to);
+            self.1.write(to.add(A::LANES));
+        }
+    }
+    #[inline(always)]
+    unsafe fn write_some(self, to: *mut A::Element, count: usize) {
+        unsafe {
+            self.0.write(to);
+            self.1.write_some(to.add(A::LANES), count - A::LANES);
+        }
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        (self.0.plus(other.0), self.1.plus(other.1))
+    }
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        (self.0.times(other.0), self.1.times(other.1))
+    }
+    #[inline(always)]
+    fn plus_product(self, a: Self, b: Self) -> Self {
+        (
+            self.0.plus_product(a.0, b.0),
+            self.1.plus_product(a.1, b.1),
+        )
+    }
+    #[inline(always)]
+    fn at_least(self, low: Self) -> Self {
+        (self.0.at_least(low.0), self.1.at_least(low.1))
+    }
+    #[inline(always)]
+    fn at_most(self, high: Self) -> Self {
+        (self.0.at_most(high.0), self.1.at_most(high.1))
+    }
+}
+
 /// Vectors that every machine has: arrays, of which the compiler makes what it can.
 #[allow(unsafe_code)]
-impl<T: Float, const N: usize> Vector for [T; N] {
+impl<T: Float, const N: usize> Register for [T; N] {
     type Element = T;
     const LANES: usize = N;
     #[inline(always)]
@@ -237,10 +305,6 @@ impl<T: Float, const N: usize> Vector for [T; N] {
         from_fn(|i| self[i] + other[i])
     }
     #[inline(always)]
-    fn minus(self, other: Self) -> Self {
-        from_fn(|i| self[i] - other[i])
-    }
-    #[inline(always)]
     fn times(self, other: Self) -> Self {
         from_fn(|i| self[i] * other[i])
     }
@@ -260,6 +324,13 @@ impl<T: Float, const N: usize> Vector for [T; N] {
     #[inline(always)]
     fn at_most(self, high: Self) -> Self {
         from_fn(|i| if high[i] < self[i] { high[i] } else { self[i] })
+    }
+}
+
+impl<T: Float, const N: usize> Vector for [T; N] {
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        from_fn(|i| self[i] - other[i])
     }
     #[inline(always)]
     fn zipped(self, other: Self) -> [Self; 2] {
@@ -286,7 +357,7 @@ mod x86 {
             #[allow(unsafe_code)]
             // SAFETY (of each): there is a vector or a promise, so the machine has the instruction; pointers are good, as
             // promised.
-            impl Vector for $vector {
+            impl Register for $vector {
                 type Element = $element;
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -318,10 +389,6 @@ mod x86 {
                     unsafe { $plus(self, other) }
                 }
                 #[inline(always)]
-                fn minus(self, other: Self) -> Self {
-                    unsafe { $minus(self, other) }
-                }
-                #[inline(always)]
                 fn times(self, other: Self) -> Self {
                     unsafe { $times(self, other) }
                 }
@@ -337,6 +404,15 @@ mod x86 {
                 #[inline(always)]
                 fn at_most(self, high: Self) -> Self {
                     unsafe { $min(high, self) }
+                }
+            }
+
+            // SAFETY (of both): as above.
+            #[allow(unsafe_code)]
+            impl Vector for $vector {
+                #[inline(always)]
+                fn minus(self, other: Self) -> Self {
+                    unsafe { $minus(self, other) }
                 }
                 #[inline(always)]
                 fn zipped(self, other: Self) -> [Self; 2] {

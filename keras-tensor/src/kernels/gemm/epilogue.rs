@@ -107,7 +107,7 @@ impl<T: Real> Epilogue<'_, T> {
                 true => tile.first,
                 false => pointer(self.residual, first, last),
             },
-            bounds: bounds(self.activation),
+            bounds: bounds(self.activation).map(|bound: T| bound.is_finite().then_some(bound)),
         }
     }
 

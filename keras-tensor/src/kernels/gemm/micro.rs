@@ -1,13 +1,13 @@
 //! The innermost loop of products: a tile of the result in registers, all of the shared axis, for vectors of each width.
 //!
-//! A tile has up to [`Kernels::rows`] rows and one or two vectors of columns. Every element is summed in the order of the
+//! A tile has up to [`Kernels::rows`] rows and up to two vectors of columns. Every element is summed in the order of the
 //! shared axis with one rounding a step, whatever the tile it falls into, so results do not depend on how a product is cut
 //! (nor on the width of the vectors, where the machine has a fused multiply-add).
 
 use std::array::from_fn;
 
 use super::super::simd::level;
-use super::super::vector::Vector;
+use super::super::vector::Register;
 use super::pack::Runs;
 
 /// One tile: `c (+)= a b`. Strides count elements; a row of `b` is contiguous, and so is one of `c`.
@@ -26,8 +26,8 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) b_panel: usize,
     pub(super) c: *mut T,
     pub(super) c_row: usize,
-    /// Columns of the last vector that belong to `c`.
-    pub(super) last: usize,
+    /// Columns of the last vector that do not belong to `c`.
+    pub(super) missing: usize,
     /// Whether what is in `c` is added to.
     pub(super) add: bool,
     /// A row of as many columns that is going to be read soon, or null, and elements to the next: one is asked for every
@@ -45,8 +45,8 @@ pub(super) struct After<T> {
     pub(super) bias: *const T,
     /// Its rows are as far apart as those of `c`.
     pub(super) residual: *const T,
-    /// The least and the largest result.
-    pub(super) bounds: [T; 2],
+    /// The least and the largest result, where there are such.
+    pub(super) bounds: [Option<T>; 2],
 }
 
 /// Steps of the shared axis for each row that is asked for ahead.
@@ -63,10 +63,10 @@ pub(in crate::kernels) type Kernel<T> = unsafe fn(Tile<T>);
 pub(in crate::kernels) struct Kernels<T: 'static> {
     /// Elements in a vector.
     pub(super) lanes: usize,
-    /// For tiles of one vector of columns: of one row, of two rows, and so on.
-    pub(super) one: &'static [Kernel<T>],
-    /// For tiles of two vectors.
-    pub(super) two: &'static [Kernel<T>],
+    /// Elements by which tiles differ in width.
+    pub(super) step: usize,
+    /// For tiles of each width up to two vectors, the narrowest first: for one row, for two rows, and so on.
+    pub(super) by_width: &'static [&'static [Kernel<T>]],
     /// For a row of [`WIDE`] times two vectors: a sum waits for the one before it, so there are to be several.
     pub(super) wide: Kernel<T>,
 }
@@ -77,7 +77,7 @@ pub(super) const WIDE: usize = 4;
 impl<T> Kernels<T> {
     /// The most rows that a tile has.
     pub(super) fn rows(&self) -> usize {
-        self.two.len()
+        self.by_width[0].len()
     }
 }
 
@@ -85,7 +85,7 @@ impl<T> Kernels<T> {
 /// See [`Kernel`].
 #[allow(unsafe_code)]
 #[inline(always)]
-unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
+unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
     // SAFETY: the caller's promise covers all that is read and written here.
     unsafe {
         let mut sums = [[V::nothing(); VECTORS]; ROWS];
@@ -132,9 +132,10 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
             }
         }
         // The last columns may be fewer than a vector has.
-        let is_part = |j: usize| j + 1 == VECTORS && t.last < V::LANES;
+        let is_part = |j: usize| j + 1 == VECTORS && t.missing > 0;
+        let last = V::LANES.wrapping_sub(t.missing);
         let read = |from: *const V::Element, j: usize| match is_part(j) {
-            true => V::read_some(from.add(j * V::LANES), t.last),
+            true => V::read_some(from.add(j * V::LANES), last),
             false => V::read(from.add(j * V::LANES)),
         };
         if t.add {
@@ -145,7 +146,6 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
             }
         }
         if let Some(after) = t.after {
-            let [low, high] = after.bounds.map(|v| V::spread(v));
             for j in 0..VECTORS {
                 if !after.scale.is_null() {
                     let scale = read(after.scale, j);
@@ -156,20 +156,28 @@ unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::El
                     sums.iter_mut().for_each(|s| s[j] = s[j].plus(bias));
                 }
             }
-            for (i, sums) in sums.iter_mut().enumerate() {
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    if !after.residual.is_null() {
+            if !after.residual.is_null() {
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    for (j, sum) in sums.iter_mut().enumerate() {
                         *sum = sum.plus(read(after.residual.add(i * t.c_row), j));
                     }
-                    *sum = sum.at_least(low).at_most(high);
                 }
+            }
+            let [low, high] = after.bounds.map(|bound| bound.map(|v| V::spread(v)));
+            if let Some(low) = low {
+                let sums = sums.iter_mut().flatten();
+                sums.for_each(|sum| *sum = sum.at_least(low));
+            }
+            if let Some(high) = high {
+                let sums = sums.iter_mut().flatten();
+                sums.for_each(|sum| *sum = sum.at_most(high));
             }
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
                 let to = t.c.add(i * t.c_row + j * V::LANES);
                 match is_part(j) {
-                    true => sum.write_some(to, t.last),
+                    true => sum.write_some(to, last),
                     false => sum.write(to),
                 }
             }
@@ -217,14 +225,28 @@ macro_rules! kernels {
     };
 }
 
-/// The kernels of a type for a width of vectors: each number of rows with one vector of columns and with two, and the wide
-/// one.
+/// The kernels of a type for a width of vectors: each number of rows with one vector of columns and with two, and with halves
+/// of one if there are such; and the wide one.
 macro_rules! table {
     ($kernel:ident, $vector:ty, $rows:tt) => {
+        table!($kernel, $vector, $vector, $rows, [
+            kernels!($kernel, $vector, 1, $rows),
+            kernels!($kernel, $vector, 2, $rows),
+        ])
+    };
+    ($kernel:ident, $vector:ty, half $half:ty, $rows:tt) => {
+        table!($kernel, $vector, $half, $rows, [
+            kernels!($kernel, $half, 1, $rows),
+            kernels!($kernel, $vector, 1, $rows),
+            kernels!($kernel, ($vector, $half), 1, $rows),
+            kernels!($kernel, $vector, 2, $rows),
+        ])
+    };
+    ($kernel:ident, $vector:ty, $step:ty, $rows:tt, $by_width:expr) => {
         Kernels {
-            lanes: <$vector as Vector>::LANES,
-            one: kernels!($kernel, $vector, 1, $rows),
-            two: kernels!($kernel, $vector, 2, $rows),
+            lanes: <$vector as Register>::LANES,
+            step: <$step as Register>::LANES,
+            by_width: &$by_width,
             wide: $kernel::<$vector, 1, { 2 * WIDE }>,
         }
     };
@@ -233,7 +255,7 @@ macro_rules! table {
 /// # Safety
 /// See [`Kernel`].
 #[allow(unsafe_code)]
-unsafe fn portable<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
+unsafe fn portable<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
     // SAFETY: as the caller promised.
     unsafe { tile::<V, ROWS, VECTORS>(t) }
 }
@@ -258,7 +280,7 @@ mod x86 {
     /// See [`Kernel`].
     #[allow(unsafe_code)]
     #[target_feature(enable = "avx512f,avx2,fma")]
-    unsafe fn avx512<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
+    unsafe fn avx512<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
         // SAFETY: as the caller promised.
         unsafe { tile::<V, ROWS, VECTORS>(t) }
     }
@@ -267,7 +289,7 @@ mod x86 {
     /// See [`Kernel`].
     #[allow(unsafe_code)]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2<V: Vector, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
+    unsafe fn avx2<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
         // SAFETY: as the caller promised.
         unsafe { tile::<V, ROWS, VECTORS>(t) }
     }
@@ -277,7 +299,7 @@ mod x86 {
             static WIDTHS: [Kernels<f32>; 3] = [
                 table!(portable, [f32; 4], [1 2 3 4]),
                 table!(avx2, __m256, [1 2 3 4 5 6]),
-                table!(avx512, __m512, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
+                table!(avx512, __m512, half __m256, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
             ];
             &WIDTHS
         }

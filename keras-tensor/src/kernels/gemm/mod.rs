@@ -67,15 +67,18 @@ pub(super) struct Product<'a, T> {
 
 /// How many elements a right factor takes that is laid out.
 pub(super) fn packed_size<T: Real>(depth: usize, columns: usize) -> usize {
-    let lanes = T::kernels().lanes;
-    depth * Panels { lanes, columns }.width()
+    depth * Panels::of::<T>(columns).width()
 }
 
-/// Where an element of a right factor `[depth, columns]` stands that is laid out; those of a vector that begins there follow.
-pub(super) fn packed_at<T: Real>([depth, columns]: [usize; 2], [row, column]: [usize; 2]) -> usize {
-    let lanes = T::kernels().lanes;
-    let panel = Panels { lanes, columns }.at(column / (2 * lanes));
-    panel.columns.start * depth + row * panel.width + column - panel.columns.start
+/// Where an element of a right factor `[depth, columns]` stands that is laid out, and those after it in its row of the panel.
+pub(super) fn packed_at<T: Real>(
+    [depth, columns]: [usize; 2],
+    [row, column]: [usize; 2],
+) -> Range<usize> {
+    let panels = Panels::of::<T>(columns);
+    let panel = panels.at(column / panels.whole);
+    let start = panel.columns.start * depth + row * panel.width;
+    start + column - panel.columns.start..start + panel.width
 }
 
 /// Whether so few rows are computed that laying out the right factor does not pay.
@@ -105,9 +108,8 @@ pub(super) fn kept<T: Real>(
 /// Lays out a right factor whole, for [`Right::Packed`].
 pub(super) fn pack<T: Real>(x: &View<T>, depth: usize, columns: usize, to: &mut [T]) {
     assert!(x.covers(depth, columns));
-    let lanes = T::kernels().lanes;
-    let panels = Panels { lanes, columns };
-    let piece = depth * 2 * lanes;
+    let panels = Panels::of::<T>(columns);
+    let piece = depth * panels.whole;
     let pack = |i: usize, to: &mut [T]| panels.pack(x, i, 0..depth, to);
     if depth * columns < SHARE / 8 {
         let pieces = to.chunks_mut(piece.max(1)).enumerate();
@@ -146,10 +148,24 @@ impl<T: Real> Product<'_, T> {
             }
             Right::View(_) | Right::Packed(_) if by_rows => None,
             _ if m == 1 => Some(panels.count().div_ceil(16).max(micro::WIDE)),
-            _ => Some(panels.count().div_ceil(16)),
+            _ => Some(panels.count().div_ceil(PIECES)),
         };
         if let Some(at_once) = panels_at_once {
-            return shared(panels.count(), at_once, |part| work.part(0..tiles, part));
+            // Where there are few panels that nobody has to lay out, their tiles are shared, too.
+            let tiles_at_once = match self.right {
+                Right::Packed(_) => {
+                    let pieces = PIECES.div_ceil(panels.count().div_ceil(at_once));
+                    tiles.div_ceil(pieces)
+                }
+                Right::View(_) | Right::Made(_) => tiles,
+            };
+            let of_panels = tiles.div_ceil(tiles_at_once);
+            let count = panels.count().div_ceil(at_once) * of_panels;
+            return threads::share(count, &|i| {
+                let part = |i: usize, at_once: usize, of: usize| i * at_once..((i + 1) * at_once).min(of);
+                let tiles = part(i % of_panels, tiles_at_once, tiles);
+                work.part(tiles, part(i / of_panels, at_once, panels.count()));
+            });
         }
         let at_once = (tiles / 16).clamp(1, 8);
         let by_rows = |work: Work<T>| {
@@ -239,6 +255,9 @@ impl<T: Real> Product<'_, T> {
         done.is_ok()
     }
 }
+
+/// Pieces of a product that threads share.
+const PIECES: usize = 16;
 
 /// Calls `work` for parts of `0..count`, on all threads.
 fn shared(count: usize, at_once: usize, work: impl Fn(Range<usize>) + Sync) {

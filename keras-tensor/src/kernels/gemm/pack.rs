@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::turn::Turn;
 use super::super::vector::Vectors;
-use super::micro::expect_read;
+use super::micro::{Tiled, expect_read};
 use super::view::View;
 
 /// Rows ahead that are asked for.
@@ -224,10 +224,13 @@ fn lay_out<T: Copy + Vectors>(
     }
 }
 
-/// How columns are grouped in panels: as many as two vectors hold, the last ones in one or two.
+/// How columns are grouped in panels: as many as two vectors hold, the last ones as narrow as tiles can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Panels {
-    pub(super) lanes: usize,
+    /// Columns of a whole panel.
+    pub(super) whole: usize,
+    /// Elements by which panels differ in width.
+    pub(super) step: usize,
     pub(super) columns: usize,
 }
 
@@ -238,25 +241,31 @@ pub(super) struct Panel {
 }
 
 impl Panels {
+    pub(super) fn of<T: Tiled>(columns: usize) -> Self {
+        let kernels = T::kernels();
+        Panels {
+            whole: 2 * kernels.lanes,
+            step: kernels.step,
+            columns,
+        }
+    }
+
     pub(super) fn count(&self) -> usize {
-        self.columns.div_ceil(2 * self.lanes)
+        self.columns.div_ceil(self.whole)
     }
 
     pub(super) fn at(&self, i: usize) -> Panel {
-        let start = i * 2 * self.lanes;
-        let end = (start + 2 * self.lanes).min(self.columns);
+        let start = i * self.whole;
+        let end = (start + self.whole).min(self.columns);
         Panel {
             columns: start..end,
-            width: match end > start + self.lanes {
-                true => 2 * self.lanes,
-                false => self.lanes,
-            },
+            width: (end - start).next_multiple_of(self.step),
         }
     }
 
     /// Columns with those that fill up the last panel.
     pub(super) fn width(&self) -> usize {
-        self.columns.next_multiple_of(self.lanes)
+        self.columns.next_multiple_of(self.step)
     }
 
     /// Lays out a part of a right factor `[depth, columns]` panel by panel: `to[p * width + c]` in each; what fills up the

@@ -1,5 +1,6 @@
 //! Products against a naive one.
 
+use num_traits::Float;
 use proptest::prelude::*;
 use std::iter::repeat;
 
@@ -234,25 +235,33 @@ fn without_memory() {
 }
 
 /// Every kernel of a width against the naive product, with rows that are further apart than they are long, and with fewer
-/// columns than vectors have.
-fn each_kernel(kernels: &Kernels<f64>) {
+/// columns than the tile has.
+fn each_kernel<T: Float + Tiled>(kernels: &Kernels<T>) {
     let wide = [kernels.wide];
-    for (vectors, all) in [(1, kernels.one), (2, kernels.two), (2 * WIDE, &wide)] {
+    let of_width = (1..).zip(kernels.by_width.iter().copied());
+    let of_width = of_width.map(|(steps, all)| (steps * kernels.step, all));
+    for (n, all) in of_width.chain([(2 * WIDE * kernels.lanes, &wide[..])]) {
         for (rows, kernel) in (1..).zip(all) {
             for depth in [0, 1, 2, 7] {
-                for last in 1..=kernels.lanes {
-                    one_kernel(
-                        *kernel,
-                        [rows, depth, vectors * kernels.lanes],
-                        [kernels.lanes, last],
-                    );
+                for missing in 0..kernels.step {
+                    one_kernel(*kernel, [rows, depth, n], kernels.lanes, missing);
                 }
             }
         }
     }
 }
 
-fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: [usize; 2]) {
+fn one_kernel<T: Float>(
+    kernel: Kernel<T>,
+    [rows, depth, n]: [usize; 3],
+    lanes: usize,
+    missing: usize,
+) {
+    let noise = |size: usize, seed: u64| -> Vec<T> {
+        let values = noise(size, seed).into_iter();
+        values.map(|v| T::from(v).unwrap()).collect()
+    };
+    let [low, high] = [-0.5, 2.0].map(|bound| T::from(bound).unwrap());
     // Columns of the left factor come in runs of 1, 3, 3 and so on, with one element between them.
     let runs = Runs {
         first: 1,
@@ -264,10 +273,10 @@ fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: 
         noise(rows * (depth + 6), 1),
         noise(depth.max(1) * (n + 5), 2),
     );
-    let columns = n - lanes + last;
+    let columns = n - missing;
     let epilogue = [noise(columns, 3), noise(columns, 4)];
     let residual = noise(rows * (n + 2), 5);
-    let mut c = vec![1.0; rows * (n + 2)];
+    let mut c = vec![T::one(); rows * (n + 2)];
     let tile = Tile {
         depth,
         a: a.as_ptr(),
@@ -279,7 +288,7 @@ fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: 
         b_panel: 2 * lanes,
         c: c.as_mut_ptr(),
         c_row: n + 2,
-        last,
+        missing,
         add: true,
         ahead: b.as_ptr(),
         ahead_row: n + 5,
@@ -287,7 +296,7 @@ fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: 
             scale: epilogue[0].as_ptr(),
             bias: epilogue[1].as_ptr(),
             residual: residual.as_ptr(),
-            bounds: [-0.5, 2.0],
+            bounds: [Some(low), Some(high)],
         }),
     };
     // SAFETY: the slices have room for the strides, and the caller has seen that the machine has the vectors.
@@ -298,24 +307,26 @@ fn one_kernel(kernel: Kernel<f64>, [rows, depth, n]: [usize; 3], [lanes, last]: 
     for (i, &found) in c.iter().enumerate() {
         let (r, column) = (i / (n + 2), i % (n + 2));
         let product = |p| a[r * (depth + 6) + in_run(p)] * b[p * (n + 5) + column];
-        let sum: f64 = (0..depth).map(product).sum();
+        let sum = (0..depth).map(product).fold(T::one(), |a, b| a + b);
         let expected = match column < columns {
-            true => ((1.0 + sum) * epilogue[0][column] + epilogue[1][column] + residual[i])
-                .clamp(-0.5, 2.0),
-            false => 1.0,
+            true => (sum * epilogue[0][column] + epilogue[1][column] + residual[i])
+                .max(low)
+                .min(high),
+            false => T::one(),
         };
         assert!(
-            (found - expected).abs() < 1e-13,
-            "{rows} rows, {depth} deep, {last} last columns, at {i}"
+            (found - expected).abs() < T::epsilon() * T::from(100).unwrap(),
+            "{rows} rows, {depth} deep, {columns} columns, at {i}"
         );
     }
 }
 
 #[test]
 fn kernels_of_all_widths() {
-    for (width, kernels) in f64::widths().iter().enumerate() {
+    for (width, (single, double)) in f32::widths().iter().zip(f64::widths()).enumerate() {
         if width <= level() as usize {
-            each_kernel(kernels);
+            each_kernel(single);
+            each_kernel(double);
         }
     }
     assert!(level() >= Level::Portable);

@@ -37,15 +37,13 @@ pub(super) struct Work<'a, T> {
 
 impl<'a, T: Real> Work<'a, T> {
     pub(super) fn new(product: &'a Product<'a, T>, out: &'a Output<'a, T>) -> Self {
-        let (kernels, columns) = (T::kernels(), out.columns);
-        let lanes = kernels.lanes;
-        let tiles = out.rows.div_ceil(kernels.rows());
+        let tiles = out.rows.div_ceil(T::kernels().rows());
         Work {
             product,
             out,
             tiles,
             of_tile: (out.rows / tiles.max(1), out.rows % tiles.max(1)),
-            panels: Panels { lanes, columns },
+            panels: Panels::of::<T>(out.columns),
         }
     }
 
@@ -95,7 +93,7 @@ impl<'a, T: Real> Work<'a, T> {
         let depth = self.product.depth;
         let blocks = (depth * size_of::<T>()).div_ceil(DEPTH).max(1);
         let longest = depth.div_ceil(blocks);
-        let width = 2 * self.panels.lanes;
+        let width = self.panels.whole;
         // Two blocks at a time, where one is asked for ahead.
         let size = if self.asked_ahead().is_some() {
             BLOCK / 2
@@ -177,7 +175,7 @@ impl<'a, T: Real> Work<'a, T> {
             let right = match product.right {
                 Right::View(right) => right.at(p, column),
                 Right::Packed(right) => {
-                    right[packed_at::<T>([product.depth, self.out.columns], [p, column])]
+                    right[packed_at::<T>([product.depth, self.out.columns], [p, column]).start]
                 }
                 Right::Made(right) => {
                     right.pack(column..column + 1, 1, p..p + 1, &mut made);
@@ -209,16 +207,13 @@ impl<'a, T: Real> Work<'a, T> {
             let mut panels = at.panels.clone();
             while let Some(i) = panels.next() {
                 let Panel { mut columns, width } = self.panels.at(i);
-                let last = columns.len() + self.panels.lanes - width;
-                let kernel = match width > self.panels.lanes {
-                    true if rows.len() == 1 && self.is_whole(i + WIDE - 1, &panels) => {
-                        columns.end = self.panels.at(i + WIDE - 1).columns.end;
-                        panels.start = i + WIDE;
-                        kernels.wide
-                    }
-                    true => kernels.two[rows.len() - 1],
-                    false => kernels.one[rows.len() - 1],
-                };
+                let missing = width - columns.len();
+                let mut kernel = kernels.by_width[width / kernels.step - 1][rows.len() - 1];
+                if rows.len() == 1 && self.is_whole(i + WIDE - 1, &panels) {
+                    columns.end = self.panels.at(i + WIDE - 1).columns.end;
+                    panels.start = i + WIDE;
+                    kernel = kernels.wide;
+                }
                 let (right, b_row, b_panel) = self.right(at, read_right, i, right_room);
                 // SAFETY: no other thread was given these rows and columns.
                 #[allow(unsafe_code)]
@@ -234,7 +229,7 @@ impl<'a, T: Real> Work<'a, T> {
                     b_panel,
                     c: out.first,
                     c_row: out.row,
-                    last,
+                    missing,
                     add: product.add || !at.is_first,
                     ahead: next.map_or(std::ptr::null(), |(row, panel, right)| {
                         let panel = self.panels.at(panel + i - at.panels.start);
@@ -260,7 +255,7 @@ impl<'a, T: Real> Work<'a, T> {
 
     /// Elements of a whole panel of a block that is laid out.
     fn of_panel(&self, at: &Place) -> usize {
-        2 * self.panels.lanes * at.depth.len()
+        self.panels.whole * at.depth.len()
     }
 
     /// Lays out the panels of a block, as far as they are not read from where they lie.
@@ -281,7 +276,7 @@ impl<'a, T: Real> Work<'a, T> {
 
     /// Whether a panel is one of some and has all its columns.
     fn is_whole(&self, i: usize, panels: &Range<usize>) -> bool {
-        panels.contains(&i) && self.panels.at(i).columns.len() == 2 * self.panels.lanes
+        panels.contains(&i) && self.panels.at(i).columns.len() == self.panels.whole
     }
 
     /// Where a panel of a block of the right factor begins, and elements from a row and from a panel to the next.

@@ -166,7 +166,7 @@ impl<L: Linear<3, N>, const N: usize> VectorLoop<f32> for TransformKernel<'_, '_
                 let values = L::both(width, &square);
                 let at = gemm::packed_at::<f32>([self.all, self.filters], [c, f]);
                 for (i, value) in values.as_flattened().iter().enumerate() {
-                    value.store(self.to.part(i, at, V::LANES));
+                    value.store_some(self.to.part(i, at.start, at.len()));
                 }
             }
         }
