@@ -49,6 +49,8 @@ fn run<S: Transforms<N, M>, const N: usize, const M: usize>(
                 let block = first..first + to.len() / of_square;
                 let (of_input, of_gradient) = to.split_at_mut(block.len() * N * N * rows[0]);
                 let (input, gradient) = (squares.of_input(x), squares.of_gradient(g));
+                let of_input = Output::new(of_input, block.len() * rows[0]);
+                let of_gradient = Output::new(of_gradient, block.len() * rows[1]);
                 input.transform::<S, N, N>(block.clone(), rows[0], of_input);
                 gradient.transform::<S, M, N>(block, rows[1], of_gradient);
             });

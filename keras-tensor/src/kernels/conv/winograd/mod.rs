@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::super::gemm::{self, Epilogue, Output, Product, Right, View};
-use super::super::shares::try_share;
+use super::super::shares::{for_shares, try_share};
 use super::super::threads;
 use super::super::vector::{Vector, VectorLoop, Vectors, Width};
 use super::super::with_space;
@@ -24,6 +24,8 @@ use transforms::{Four, Linear, Transforms, Two};
 
 /// Squares of the input that are transformed before they are multiplied.
 const SQUARES: usize = 28;
+/// Squares that a thread transforms at a time.
+const FEW_SQUARES: usize = 4;
 /// Squares of four by four from which fewer products outweigh more weights, where those are transformed once, and where at
 /// every call.
 const MANY: [usize; 2] = [30, 40];
@@ -192,55 +194,76 @@ fn multiplied<S: Transforms<N, M>, const N: usize, const M: usize>(
     let squares = Squares::new(work, M);
     let count = squares.count();
     let blocks = count.div_ceil(SQUARES).next_multiple_of(2);
+    // Every block reads all factors; squares of all of them are written and read again.
+    let of_squares = 2 * N * N * count * (work.channels + work.filters);
+    let blocks = match of_squares < (blocks - 1) * factors.len() {
+        true => 1,
+        false => blocks,
+    };
     let y = Output::new(y, work.filters);
     try_share(blocks, &|i| {
         let block = i * count / blocks..(i + 1) * count / blocks;
-        if block.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: a place of the output belongs to one square, and a square to one block.
-        #[allow(unsafe_code)]
-        let y = unsafe { y.tile(0..y.rows(), 0..y.columns()) };
-        block_of::<S, N, M>(&squares, block, x, factors, epilogue, y)
+        block_of::<S, N, M>(&squares, block, x, factors, epilogue, &y)
     })
 }
 
-/// The output of some squares.
+/// The output of some squares, whose places nobody else reaches.
 fn block_of<S: Transforms<N, M>, const N: usize, const M: usize>(
     squares: &Squares,
     block: Range<usize>,
     x: &[f32],
     factors: &[f32],
     epilogue: &Epilogue<f32>,
-    y: Output<f32>,
+    y: &Output<f32>,
 ) -> Result<()> {
+    if block.is_empty() {
+        return Ok(());
+    }
     let work = squares.work;
     let (channels, filters) = (work.channels, work.filters);
     let row = apart(channels);
     let (of_input, of_products) = (block.len() * row, block.len() * filters);
     let size = gemm::packed_size::<f32>(channels, filters);
+    let shared = |work: &(dyn Fn(Range<usize>) + Sync)| {
+        threads::share(block.len().div_ceil(FEW_SQUARES), &|i| {
+            let start = block.start + i * FEW_SQUARES;
+            work(start..block.end.min(start + FEW_SQUARES));
+        });
+    };
     with_space(N * N * (of_input + of_products), |room| {
         let (input, products) = room.split_at_mut(N * N * of_input);
-        let image = squares.of_input(x);
-        image.transform::<S, N, N>(block.clone(), row, input);
-        let matrices = input.chunks_exact(of_input).zip(factors.chunks_exact(size));
-        for (out, (input, factor)) in products.chunks_exact_mut(of_products).zip(matrices) {
+        let to = Output::new(input, of_input);
+        shared(&|some| {
+            let columns = (some.start - block.start) * row..(some.end - block.start) * row;
+            // SAFETY: each square has columns of its own.
+            #[allow(unsafe_code)]
+            let to = unsafe { to.tile(0..N * N, columns) };
+            squares.of_input(x).transform::<S, N, N>(some, row, to);
+        });
+        let input = &*input;
+        for_shares(products, of_products, &|start, out| {
+            let matrix = start / of_products;
             Product {
                 depth: channels,
-                left: &View::strided(input, row),
-                right: Right::Packed(factor),
+                left: &View::strided(&input[matrix * of_input..][..of_input], row),
+                right: Right::Packed(&factors[matrix * size..][..size]),
                 add: false,
                 finish: None,
             }
             .compute(Output::new(out, filters));
-        }
-        f32::with_vectors(Placed::<S, N, M> {
-            squares,
-            block,
-            products,
-            epilogue,
-            y,
-            map: PhantomData,
+        });
+        shared(&|some| {
+            f32::with_vectors(Placed::<S, N, M> {
+                squares,
+                block: some,
+                products,
+                multiplied: block.clone(),
+                epilogue,
+                // SAFETY: a place of the output belongs to one square.
+                #[allow(unsafe_code)]
+                y: unsafe { y.tile(0..y.rows(), 0..y.columns()) },
+                map: PhantomData,
+            });
         });
         Ok(())
     })

@@ -75,12 +75,12 @@ pub(super) struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// Makes some squares ready by a map: `B * B` matrices with rows of channels that are `row` elements apart.
+    /// Makes some squares ready by a map, as `B * B` matrices, each in a row of `to`: squares' channels, `row` elements apart.
     pub(super) fn transform<L: Linear<A, B>, const A: usize, const B: usize>(
         self,
         squares: Range<usize>,
         row: usize,
-        to: &mut [f32],
+        to: Output<f32>,
     ) {
         f32::with_vectors(Patches::<L, A, B> {
             image: self,
@@ -112,19 +112,20 @@ impl<'a> Image<'a> {
 }
 
 /// Makes squares ready: `B * B` matrices with a row of channels for each square.
-struct Patches<'a, L, const A: usize, const B: usize> {
+struct Patches<'a, 'b, L, const A: usize, const B: usize> {
     image: Image<'a>,
     squares: Range<usize>,
     /// Elements from a square's channels to the next one's.
     row: usize,
-    to: &'a mut [f32],
+    /// A matrix in each row.
+    to: Output<'b, f32>,
     map: PhantomData<L>,
 }
 
-impl<L: Linear<A, B>, const A: usize, const B: usize> VectorLoop<f32> for Patches<'_, L, A, B> {
+impl<L: Linear<A, B>, const A: usize, const B: usize> VectorLoop<f32> for Patches<'_, '_, L, A, B> {
     type Output = ();
     #[inline(always)]
-    fn run<V: Vector<Element = f32>>(self, width: Width<V>) {
+    fn run<V: Vector<Element = f32>>(mut self, width: Width<V>) {
         let channels = self.image.channels;
         let zero = V::zero(width);
         let mut values = [[zero; A]; A];
@@ -140,9 +141,8 @@ impl<L: Linear<A, B>, const A: usize, const B: usize> VectorLoop<f32> for Patche
                     }
                 }
                 let values = L::both(width, &values);
-                let rows = self.to.chunks_exact_mut(self.squares.len() * self.row);
-                for (to, value) in rows.zip(values.as_flattened()) {
-                    value.store(&mut to[i * self.row + c..]);
+                for (matrix, value) in values.as_flattened().iter().enumerate() {
+                    value.store(self.to.part(matrix, i * self.row + c, V::LANES));
                 }
             }
         }
@@ -153,8 +153,9 @@ impl<L: Linear<A, B>, const A: usize, const B: usize> VectorLoop<f32> for Patche
 pub(super) struct Placed<'a, 'b, L, const N: usize, const M: usize> {
     pub(super) squares: &'a Squares<'a>,
     pub(super) block: Range<usize>,
-    /// `N * N` matrices with a row of filters for each square.
+    /// `N * N` matrices with a row of filters for each of these squares.
     pub(super) products: &'a [f32],
+    pub(super) multiplied: Range<usize>,
     pub(super) epilogue: &'a Epilogue<'a, f32>,
     pub(super) y: Output<'b, f32>,
     pub(super) map: PhantomData<L>,
@@ -167,11 +168,12 @@ impl<L: Linear<N, M>, const N: usize, const M: usize> VectorLoop<f32> for Placed
         let filters = self.squares.work.filters;
         let [_, high, wide] = self.squares.work.geometry.places;
         let mut values = [[V::zero(width); N]; N];
-        for (i, square) in self.block.clone().enumerate() {
+        for square in self.block.clone() {
+            let i = square - self.multiplied.start;
             let (sample, place) = self.squares.at(square);
             let inside = [M.min(high - place[0]), M.min(wide - place[1])];
             for f in blocks(filters, V::LANES) {
-                let rows = self.products.chunks_exact(self.block.len() * filters);
+                let rows = self.products.chunks_exact(self.multiplied.len() * filters);
                 for (value, from) in values.as_flattened_mut().iter_mut().zip(rows) {
                     *value = V::load(width, &from[i * filters + f..]);
                 }
