@@ -31,8 +31,10 @@ const PARTS: usize = LINE / size_of::<Part>();
 pub(crate) struct Buffer {
     /// A line more than there is, for where the first one begins.
     memory: Vec<Part>,
-    /// The first part, which begins a line.
+    /// The first part in use, which begins a line.
     first: usize,
+    /// How many lines are in use.
+    used: usize,
     /// What kernels have made of the content, for as long as it stays.
     kept: Mutex<Vec<(Layout, Arc<Buffer>)>>,
 }
@@ -50,17 +52,31 @@ impl Buffer {
     /// A buffer of at least `bytes` bytes that nobody else holds. Its content is whatever was there before.
     pub(crate) fn take(bytes: usize) -> Result<Arc<Buffer>> {
         let lines = size_class(bytes.div_ceil(LINE));
-        if let Some(recycled) = Pool::take(lines) {
+        if let Some(mut recycled) = Pool::take(lines) {
+            if let Some(buffer) = Arc::get_mut(&mut recycled) {
+                buffer.use_middle(lines);
+            }
             return Ok(recycled);
         }
         let fresh = bytemuck::allocation::try_zeroed_vec((lines + 1) * PARTS);
         let memory: Vec<Part> = fresh.map_err(|()| Error::OutOfMemory { asked: bytes })?;
-        let first = memory.as_ptr().addr().next_multiple_of(LINE) - memory.as_ptr().addr();
-        Ok(Arc::new(Buffer {
-            first: first / size_of::<Part>(),
+        let mut buffer = Buffer {
             memory,
+            first: 0,
+            used: 0,
             kept: Mutex::default(),
-        }))
+        };
+        buffer.use_middle(lines);
+        Ok(Arc::new(buffer))
+    }
+
+    /// Uses so many lines, those in the middle: what the first half of the threads writes is then, whatever the size, in
+    /// memory that they wrote before.
+    fn use_middle(&mut self, lines: usize) {
+        let address = self.memory.as_ptr().addr();
+        let before = (self.lines() - lines) / 2 * LINE;
+        self.first = (address.next_multiple_of(LINE) + before - address) / size_of::<Part>();
+        self.used = lines;
     }
 
     /// The content in a layout that was made of it before, or that `make` makes now.
@@ -78,13 +94,13 @@ impl Buffer {
         Ok(made)
     }
 
-    /// The whole buffer as elements.
+    /// What is in use as elements.
     #[inline]
     pub(crate) fn as_slice<T: Pod>(&self) -> &[T] {
         bytemuck::cast_slice(&self.memory[self.parts()])
     }
 
-    /// The whole buffer as elements that can be written.
+    /// What is in use as elements that can be written.
     #[inline]
     pub(crate) fn as_mut_slice<T: Pod>(&mut self) -> &mut [T] {
         let kept = self.kept.get_mut();
@@ -93,9 +109,9 @@ impl Buffer {
         bytemuck::cast_slice_mut(&mut self.memory[parts])
     }
 
-    /// The parts that whole lines are of.
+    /// The parts that are in use.
     fn parts(&self) -> Range<usize> {
-        self.first..self.first + self.lines() * PARTS
+        self.first..self.first + self.used * PARTS
     }
 
     fn lines(&self) -> usize {
@@ -279,6 +295,11 @@ mod tests {
         assert_eq!(again.get().as_slice::<u8>().as_ptr(), address);
     }
 
+    /// Where so many bytes in the middle of more begin.
+    fn middle(of: usize, bytes: usize) -> usize {
+        (of - bytes) / 2
+    }
+
     #[test]
     fn work_in_few_buffers_takes_the_latest_that_is_large_enough() {
         let hold = |bytes: usize| Held::new(Buffer::take(bytes).unwrap());
@@ -288,7 +309,7 @@ mod tests {
         drop([small, large, huge]);
         in_few_buffers(|| {
             let taken = hold(1 << 17);
-            assert_eq!(address(&taken), of_large);
+            assert_eq!(address(&taken), of_large + middle(1 << 19, 1 << 17));
             assert_eq!(address(&hold(1 << 17)), of_small);
         });
         assert_eq!(address(&hold(1 << 17)), of_small);
@@ -301,10 +322,11 @@ mod tests {
         drop(large);
         let values: Vec<u8> = (0..1 << 18).map(|i| i as u8).collect();
         let tensor = in_few_buffers(|| Tensor::new(&values, [1 << 18]).unwrap());
-        assert_eq!(tensor.raw::<u8>().as_ptr().addr(), address);
+        let found = tensor.raw::<u8>().as_ptr().addr();
+        assert_eq!(found, address + middle(1 << 21, 1 << 18));
         let fitted = tensor.fitted().unwrap();
         let fitted_address = fitted.raw::<u8>().as_ptr().addr();
-        assert_ne!(fitted_address, address);
+        assert_ne!(fitted_address, found);
         assert_eq!(fitted.raw::<u8>(), values);
         // What fits stays where it is.
         assert_eq!(

@@ -12,6 +12,14 @@ use crate::Result;
 /// Elements from which element-wise work is shared; also the size of a share.
 pub(super) const SHARE: usize = 1 << 15;
 
+/// How many things of `count` are a share: about as many as said, but so that each half of them is of whole shares, where
+/// that can be. Two threads then have as much to do, and find in their own caches what they did before.
+pub(super) fn even_share(count: usize, about: usize) -> usize {
+    let is_even = |share: &usize| count.is_multiple_of(2 * share);
+    let mut smaller = (about.div_ceil(4).max(1)..=about).rev();
+    smaller.find(is_even).unwrap_or(about.max(1))
+}
+
 /// A slice cut into pieces of one size, each to be taken by one thread.
 pub(super) struct Pieces<'a, T> {
     first: *mut T,

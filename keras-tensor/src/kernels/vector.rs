@@ -247,10 +247,7 @@ impl<A: Register, B: Register<Element = A::Element>> Register for (A, B) {
     }
     #[inline(always)]
     fn plus_product(self, a: Self, b: Self) -> Self {
-        (
-            self.0.plus_product(a.0, b.0),
-            self.1.plus_product(a.1, b.1),
-        )
+        (self.0.plus_product(a.0, b.0), self.1.plus_product(a.1, b.1))
     }
     #[inline(always)]
     fn at_least(self, low: Self) -> Self {

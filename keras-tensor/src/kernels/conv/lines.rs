@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::super::shares::even_share;
 use super::geometry::Geometry;
 
 /// Places along the last axis that find the same taps inside of what is read.
@@ -150,12 +151,12 @@ impl<'a> Lines<'a> {
         found.collect()
     }
 
-    /// How many rows a thread takes at a time, where a row costs so many steps: shares of equal size, an even number.
+    /// How many rows a thread takes at a time, where a row costs so many steps.
     pub(super) fn at_once(&self, samples: usize, cost: usize) -> usize {
         /// Steps from which work is shared; also about those of a share.
         const SHARE: usize = 1 << 17;
         let lines = samples * self.count();
         let shares = lines.saturating_mul(cost) / SHARE;
-        lines.div_ceil(shares.next_multiple_of(2).max(1)).max(1)
+        even_share(lines, lines.div_ceil(shares.next_multiple_of(2).max(1)))
     }
 }

@@ -229,18 +229,30 @@ macro_rules! kernels {
 /// of one if there are such; and the wide one.
 macro_rules! table {
     ($kernel:ident, $vector:ty, $rows:tt) => {
-        table!($kernel, $vector, $vector, $rows, [
-            kernels!($kernel, $vector, 1, $rows),
-            kernels!($kernel, $vector, 2, $rows),
-        ])
+        table!(
+            $kernel,
+            $vector,
+            $vector,
+            $rows,
+            [
+                kernels!($kernel, $vector, 1, $rows),
+                kernels!($kernel, $vector, 2, $rows),
+            ]
+        )
     };
     ($kernel:ident, $vector:ty, half $half:ty, $rows:tt) => {
-        table!($kernel, $vector, $half, $rows, [
-            kernels!($kernel, $half, 1, $rows),
-            kernels!($kernel, $vector, 1, $rows),
-            kernels!($kernel, ($vector, $half), 1, $rows),
-            kernels!($kernel, $vector, 2, $rows),
-        ])
+        table!(
+            $kernel,
+            $vector,
+            $half,
+            $rows,
+            [
+                kernels!($kernel, $half, 1, $rows),
+                kernels!($kernel, $vector, 1, $rows),
+                kernels!($kernel, ($vector, $half), 1, $rows),
+                kernels!($kernel, $vector, 2, $rows),
+            ]
+        )
     };
     ($kernel:ident, $vector:ty, $step:ty, $rows:tt, $by_width:expr) => {
         Kernels {

@@ -10,7 +10,7 @@ mod work;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::shares::summed_apart;
+use super::shares::{even_share, summed_apart};
 use super::turn::turned;
 use super::{Real, threads, with_space};
 use crate::Tensor;
@@ -151,23 +151,22 @@ impl<T: Real> Product<'_, T> {
             _ => Some(panels.count().div_ceil(PIECES)),
         };
         if let Some(at_once) = panels_at_once {
-            // Where there are few panels that nobody has to lay out, their tiles are shared, too.
+            // Threads have as much to do: tiles of panels that nobody has to lay out are shared, too.
+            let groups = panels.count().div_ceil(at_once);
+            let is_uneven = groups < PIECES && !groups.is_multiple_of(helping);
             let tiles_at_once = match self.right {
-                Right::Packed(_) => {
-                    let pieces = PIECES.div_ceil(panels.count().div_ceil(at_once));
-                    tiles.div_ceil(pieces)
-                }
-                Right::View(_) | Right::Made(_) => tiles,
+                Right::Packed(_) if is_uneven => tiles.div_ceil(helping.min(PIECES)),
+                Right::Packed(_) | Right::View(_) | Right::Made(_) => tiles,
             };
             let of_panels = tiles.div_ceil(tiles_at_once);
-            let count = panels.count().div_ceil(at_once) * of_panels;
-            return threads::share(count, &|i| {
-                let part = |i: usize, at_once: usize, of: usize| i * at_once..((i + 1) * at_once).min(of);
+            return threads::share(groups * of_panels, &|i| {
+                let part =
+                    |i: usize, at_once: usize, of: usize| i * at_once..((i + 1) * at_once).min(of);
                 let tiles = part(i % of_panels, tiles_at_once, tiles);
                 work.part(tiles, part(i / of_panels, at_once, panels.count()));
             });
         }
-        let at_once = (tiles / 16).clamp(1, 8);
+        let at_once = even_share(tiles, (tiles / PIECES).clamp(1, 8));
         let by_rows = |work: Work<T>| {
             shared(tiles, at_once, |part| work.part(part, all_panels.clone()));
         };
