@@ -148,3 +148,15 @@ pub(super) fn divided_by<L: Divide>(mut work: L, share: usize) {
         vectorized(part.expect("every part is taken once"));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::even_share;
+
+    #[test]
+    fn halves_are_whole_shares_where_that_can_be() {
+        let shares = [(14, 3), (28, 3), (56, 2), (22, 5), (7, 2), (1, 1), (0, 0)];
+        let found = shares.map(|(count, about)| even_share(count, about));
+        assert_eq!(found, [1, 2, 2, 5, 2, 1, 1]);
+    }
+}

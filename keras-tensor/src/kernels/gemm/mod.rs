@@ -1,5 +1,6 @@
 //! Products of matrices: blocks that fit caches, laid out for the innermost loop where that pays, shared among threads.
 
+mod apart;
 mod epilogue;
 mod micro;
 pub(super) use micro::expect_read;
@@ -10,7 +11,7 @@ mod work;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::shares::{even_share, summed_apart};
+use super::shares::even_share;
 use super::turn::turned;
 use super::{Real, threads, with_space};
 use crate::Tensor;
@@ -25,6 +26,8 @@ pub(super) use work::keeps_output;
 
 /// Multiplications from which a product is shared among threads.
 const SHARE: usize = 1 << 18;
+/// Pieces of a product that threads share.
+const PIECES: usize = 16;
 /// Rows from which threads share rows, not columns.
 const MANY: usize = 128;
 /// Rows up to which a right factor that has its rows in memory is read from there: of any size, and of as many elements
@@ -37,10 +40,6 @@ const UNKEPT: usize = 32;
 const DEEP: usize = 4;
 /// Panels that are worth what it takes to read a left factor.
 const PANELS: usize = 4;
-/// Elements of a product, and the length of its shared axis, for parts of that to be summed apart; and how many parts.
-const SMALL: usize = 1 << 17;
-const LONG: usize = 1 << 11;
-const PARTS: usize = 8;
 /// Elements of a right factor up to which threads share one that is laid out whole.
 const WHOLE: usize = 1 << 23;
 
@@ -140,6 +139,9 @@ impl<T: Real> Product<'_, T> {
         if m * n * depth < SHARE || helping == 1 {
             return work.part(0..tiles, all_panels);
         }
+        if self.in_halves(&out) {
+            return;
+        }
         let by_rows = m >= MANY || (self.left.view().is_none() && tiles > 1);
         // Each panel is laid out, or made, by one thread: a view's with a part of each row, if there are enough of them.
         let panels_at_once = match self.right {
@@ -147,24 +149,11 @@ impl<T: Real> Product<'_, T> {
                 Some(panels.count().div_ceil(2 * helping).min(8))
             }
             Right::View(_) | Right::Packed(_) if by_rows => None,
-            _ if m == 1 => Some(panels.count().div_ceil(16).max(micro::WIDE)),
+            _ if m == 1 => Some(panels.count().div_ceil(PIECES).max(micro::WIDE)),
             _ => Some(panels.count().div_ceil(PIECES)),
         };
         if let Some(at_once) = panels_at_once {
-            // Threads have as much to do: tiles of panels that nobody has to lay out are shared, too.
-            let groups = panels.count().div_ceil(at_once);
-            let is_uneven = groups < PIECES && !groups.is_multiple_of(helping);
-            let tiles_at_once = match self.right {
-                Right::Packed(_) if is_uneven => tiles.div_ceil(helping.min(PIECES)),
-                Right::Packed(_) | Right::View(_) | Right::Made(_) => tiles,
-            };
-            let of_panels = tiles.div_ceil(tiles_at_once);
-            return threads::share(groups * of_panels, &|i| {
-                let part =
-                    |i: usize, at_once: usize, of: usize| i * at_once..((i + 1) * at_once).min(of);
-                let tiles = part(i % of_panels, tiles_at_once, tiles);
-                work.part(tiles, part(i / of_panels, at_once, panels.count()));
-            });
+            return self.by_panels(&work, at_once, helping);
         }
         let at_once = even_share(tiles, (tiles / PIECES).clamp(1, 8));
         let by_rows = |work: Work<T>| {
@@ -188,39 +177,20 @@ impl<T: Real> Product<'_, T> {
         by_rows(work);
     }
 
-    /// Sums parts of a long shared axis apart, and adds them in their order, if the result is small: threads then read whole
-    /// rows of both factors, those that they wrote themselves. Tells whether it did.
-    fn in_parts(&self, out: &mut Output<T>) -> bool {
-        let (m, n, depth) = (out.rows, out.columns, self.depth);
-        let (Some(left), Right::View(right)) = (self.left.view(), self.right) else {
-            return false;
+    /// Computes some panels at a time; their tiles apart, if threads have as much to do then and nobody lays out panels.
+    fn by_panels(&self, work: &Work<T>, at_once: usize, threads: usize) {
+        let (panels, tiles) = (work.panels.count(), work.tiles);
+        let groups = panels.div_ceil(at_once);
+        let is_uneven = groups < PIECES && !groups.is_multiple_of(threads);
+        let tiles_at_once = match self.right {
+            Right::Packed(_) if is_uneven => tiles.div_ceil(threads.min(PIECES)),
+            Right::Packed(_) | Right::View(_) | Right::Made(_) => tiles,
         };
-        let is_sum_of_rows = (left.row, right.column) == (1, 1);
-        let pays = m * n <= SMALL && m.min(n) > FEW && depth >= LONG;
-        if !is_sum_of_rows || !pays || self.add || self.finish.is_some() || out.row != n {
-            return false;
-        }
-        let done = with_space(PARTS * m * n, |room| {
-            let sum = summed_apart(room, m * n, &|part, sums| {
-                let rows = part * depth / PARTS..(part + 1) * depth / PARTS;
-                let product = Product {
-                    depth: rows.len(),
-                    left: &View {
-                        data: &left.data[rows.start * left.column..],
-                        ..left
-                    },
-                    right: Right::View(View {
-                        data: &right.data[rows.start * right.row..],
-                        ..right
-                    }),
-                    ..*self
-                };
-                product.compute(Output::new(sums, n));
-            });
-            out.rows_in_memory().copy_from_slice(sum);
-            Ok(())
+        let of_group = tiles.div_ceil(tiles_at_once);
+        threads::share(groups * of_group, &|i| {
+            let tiles = piece(i % of_group, tiles_at_once, tiles);
+            work.part(tiles, piece(i / of_group, at_once, panels));
         });
-        done.is_ok()
     }
 
     /// Computes the transposed product and turns it, if that is less to lay out. Tells whether it did.
@@ -255,14 +225,14 @@ impl<T: Real> Product<'_, T> {
     }
 }
 
-/// Pieces of a product that threads share.
-const PIECES: usize = 16;
-
 /// Calls `work` for parts of `0..count`, on all threads.
 fn shared(count: usize, at_once: usize, work: impl Fn(Range<usize>) + Sync) {
-    threads::share(count.div_ceil(at_once), &|i| {
-        work(i * at_once..((i + 1) * at_once).min(count));
-    });
+    threads::share(count.div_ceil(at_once), &|i| work(piece(i, at_once, count)));
+}
+
+/// Part `i` of `0..count`.
+fn piece(i: usize, at_once: usize, count: usize) -> Range<usize> {
+    i * at_once..((i + 1) * at_once).min(count)
 }
 
 #[cfg(test)]

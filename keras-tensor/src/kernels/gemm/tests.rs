@@ -176,6 +176,8 @@ fn large_products() {
         // A long sum with the wide factor on the left, and a wide factor on the right.
         (50, 2000, 20),
         (20, 300, 200),
+        // Two blocks of the shared axis, each for half of the threads.
+        (32, 392, 130),
     ] {
         for swap in [[false, false], [true, false], [false, true]] {
             let activation = Fused::Relu;
@@ -190,6 +192,48 @@ fn large_products() {
             );
             let add = true;
             check(shape, How { swap, add, ..how });
+        }
+    }
+}
+
+/// Halves of the shared axis, tiles of few panels, panels that are no whole vectors.
+#[test]
+fn results_are_the_same_bits_at_any_number_of_threads() {
+    for (m, k, n) in [
+        (32, 784, 256),
+        (49, 300, 160),
+        (49, 300, 232),
+        (196, 64, 24),
+    ] {
+        let single = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect::<Vec<_>>();
+        let [a, b, bias] =
+            [(m * k, 1), (k * n, 2), (n, 3)].map(|(size, seed)| single(noise(size, seed)));
+        let epilogue = Epilogue {
+            bias: Some(&bias),
+            activation: Fused::Relu6,
+            ..Epilogue::NOTHING
+        };
+        let right = View::new(&b, n, false);
+        let mut room = vec![f32::NAN; packed_size::<f32>(k, n)];
+        pack(&right, k, n, &mut room);
+        for right in [Right::View(right), Right::Packed(&room)] {
+            let of = |count: usize| {
+                let mut out = vec![f32::NAN; m * n];
+                let product = Product {
+                    depth: k,
+                    left: &View::new(&a, k, false),
+                    right,
+                    add: false,
+                    finish: Some(&epilogue),
+                };
+                threads::limited(count, || product.compute(Output::new(&mut out, n)));
+                out
+            };
+            let alone = of(1);
+            assert!(
+                [2, 3, 8].iter().all(|&count| of(count) == alone),
+                "{m} {k} {n}"
+            );
         }
     }
 }

@@ -31,6 +31,14 @@ impl<'a, T> View<'a, T> {
             || (rows - 1) * self.row + (columns - 1) * self.column < self.data.len()
     }
 
+    /// The rows from one on.
+    pub(super) fn rows_from(self, row: usize) -> Self {
+        View {
+            data: self.data.get(row * self.row..).unwrap_or_default(),
+            ..self
+        }
+    }
+
     /// The transposed matrix.
     pub(in crate::kernels) fn transposed(self) -> Self {
         View {

@@ -19,9 +19,14 @@ const LARGE: usize = 1 << 18;
 /// Tiles of a left factor that are turned at once.
 const TILES: usize = 4;
 
+/// Blocks of a shared axis of this length.
+pub(super) fn blocks_of<T>(depth: usize) -> usize {
+    (depth * size_of::<T>()).div_ceil(DEPTH).max(1)
+}
+
 /// Whether an output keeps what stands in it until the sums of a shared axis of this length are whole.
 pub(in crate::kernels) fn keeps_output<T>(depth: usize) -> bool {
-    depth * size_of::<T>() <= DEPTH
+    blocks_of::<T>(depth) == 1
 }
 
 /// A product cut into tiles of rows and panels of columns.
@@ -91,7 +96,7 @@ impl<'a, T: Real> Work<'a, T> {
     /// Some tiles of some panels.
     pub(super) fn part(&self, tiles: Range<usize>, panels: Range<usize>) {
         let depth = self.product.depth;
-        let blocks = (depth * size_of::<T>()).div_ceil(DEPTH).max(1);
+        let blocks = blocks_of::<T>(depth);
         let longest = depth.div_ceil(blocks);
         let width = self.panels.whole;
         // Two blocks at a time, where one is asked for ahead.
