@@ -194,9 +194,9 @@ fn multiplied<S: Transforms<N, M>, const N: usize, const M: usize>(
     let squares = Squares::new(work, M);
     let count = squares.count();
     let blocks = count.div_ceil(SQUARES).next_multiple_of(2);
-    // Every block reads all factors; squares of all of them are written and read again.
+    // Both blocks read all factors; squares of one are written, and read by whoever multiplies them.
     let of_squares = 2 * N * N * count * (work.channels + work.filters);
-    let blocks = match of_squares < (blocks - 1) * factors.len() {
+    let blocks = match blocks == 2 && of_squares < factors.len() {
         true => 1,
         false => blocks,
     };
