@@ -133,7 +133,7 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
         }
         // The last columns may be fewer than a vector has.
         let is_part = |j: usize| j + 1 == VECTORS && t.missing > 0;
-        let last = V::LANES.wrapping_sub(t.missing);
+        let last = V::LANES - t.missing;
         let read = |from: *const V::Element, j: usize| match is_part(j) {
             true => V::read_some(from.add(j * V::LANES), last),
             false => V::read(from.add(j * V::LANES)),

@@ -194,7 +194,7 @@ fn multiplied<S: Transforms<N, M>, const N: usize, const M: usize>(
     let squares = Squares::new(work, M);
     let count = squares.count();
     let blocks = count.div_ceil(SQUARES).next_multiple_of(2);
-    // Both blocks read all factors; squares of one are written, and read by whoever multiplies them.
+    // Two blocks each read all factors. Where these are more than the squares, threads share one block's factors instead.
     let of_squares = 2 * N * N * count * (work.channels + work.filters);
     let blocks = match blocks == 2 && of_squares < factors.len() {
         true => 1,
