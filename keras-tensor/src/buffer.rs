@@ -52,22 +52,22 @@ impl Buffer {
     /// A buffer of at least `bytes` bytes that nobody else holds. Its content is whatever was there before.
     pub(crate) fn take(bytes: usize) -> Result<Arc<Buffer>> {
         let lines = size_class(bytes.div_ceil(LINE));
-        if let Some(mut recycled) = Pool::take(lines) {
-            if let Some(buffer) = Arc::get_mut(&mut recycled) {
-                buffer.use_middle(lines);
+        let mut taken = match Pool::take(lines) {
+            Some(recycled) => recycled,
+            None => {
+                let fresh = bytemuck::allocation::try_zeroed_vec((lines + 1) * PARTS);
+                let memory: Vec<Part> = fresh.map_err(|()| Error::OutOfMemory { asked: bytes })?;
+                Arc::new(Buffer {
+                    memory,
+                    first: 0,
+                    used: 0,
+                    kept: Mutex::default(),
+                })
             }
-            return Ok(recycled);
-        }
-        let fresh = bytemuck::allocation::try_zeroed_vec((lines + 1) * PARTS);
-        let memory: Vec<Part> = fresh.map_err(|()| Error::OutOfMemory { asked: bytes })?;
-        let mut buffer = Buffer {
-            memory,
-            first: 0,
-            used: 0,
-            kept: Mutex::default(),
         };
+        let buffer = Arc::get_mut(&mut taken).expect("a taken buffer has one holder");
         buffer.use_middle(lines);
-        Ok(Arc::new(buffer))
+        Ok(taken)
     }
 
     /// Uses so many lines, those in the middle: what the first half of the threads writes is then, whatever the size, in

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
 
 use super::elementwise::Number;
@@ -94,6 +95,16 @@ pub(super) fn summed_apart<'a, T: Number>(
         }
     });
     sum
+}
+
+/// Calls `work` for every share of `0..count`, each of `share` numbers.
+pub(super) fn for_ranges(count: usize, share: usize, work: &(dyn Fn(Range<usize>) + Sync)) {
+    threads::share(count.div_ceil(share), &|i| work(range(i, share, count)));
+}
+
+/// Share `i` of `0..count`.
+pub(super) fn range(i: usize, share: usize, count: usize) -> Range<usize> {
+    i * share..((i + 1) * share).min(count)
 }
 
 /// [`for_shares`] of work that can fail: an error that a share gave.

@@ -1,9 +1,9 @@
 //! Products whose shared axis is cut, so that threads read what they wrote: parts are summed apart, and added in their order.
 
-use super::super::shares::{for_shares, summed_apart};
+use super::super::shares::{for_shares, range, summed_apart};
 use super::super::{Real, threads, with_space};
 use super::work::{Work, blocks_of};
-use super::{FEW, Output, PIECES, Product, Right, View, is_read, piece};
+use super::{FEW, Output, PIECES, Product, Right, is_read};
 
 /// Elements of a product, and the length of its shared axis, for parts of that to be summed apart; and how many parts.
 const SMALL: usize = 1 << 17;
@@ -27,7 +27,7 @@ impl<T: Real> Product<'_, T> {
         }
         let done = with_space(m * n, |room| {
             let middle = depth / 2;
-            let lefts = [left, left.transposed().rows_from(middle).transposed()];
+            let lefts = [left, left.columns_from(middle)];
             let half = |i: usize, depth: usize, add: bool| Product {
                 depth,
                 left: &lefts[i],
@@ -42,7 +42,7 @@ impl<T: Real> Product<'_, T> {
             let at_once = panels.div_ceil(PIECES / 2);
             let groups = panels.div_ceil(at_once);
             threads::share(2 * groups, &|i| {
-                let panels = piece(i % groups, at_once, panels);
+                let panels = range(i % groups, at_once, panels);
                 works[i / groups].part(0..works[0].tiles, panels);
             });
             for_shares(room, m.div_ceil(2) * n, &|start, sums| {
@@ -80,14 +80,8 @@ impl<T: Real> Product<'_, T> {
                 let rows = part * depth / PARTS..(part + 1) * depth / PARTS;
                 let product = Product {
                     depth: rows.len(),
-                    left: &View {
-                        data: &left.data[rows.start * left.column..],
-                        ..left
-                    },
-                    right: Right::View(View {
-                        data: &right.data[rows.start * right.row..],
-                        ..right
-                    }),
+                    left: &left.columns_from(rows.start),
+                    right: Right::View(right.rows_from(rows.start)),
                     ..*self
                 };
                 product.compute(Output::new(sums, n));

@@ -11,7 +11,7 @@ mod work;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::shares::even_share;
+use super::shares::{even_share, for_ranges, range};
 use super::turn::turned;
 use super::{Real, threads, with_space};
 use crate::Tensor;
@@ -157,7 +157,7 @@ impl<T: Real> Product<'_, T> {
         }
         let at_once = even_share(tiles, (tiles / PIECES).clamp(1, 8));
         let by_rows = |work: Work<T>| {
-            shared(tiles, at_once, |part| work.part(part, all_panels.clone()));
+            for_ranges(tiles, at_once, &|part| work.part(part, all_panels.clone()));
         };
         if let Right::View(right) = self.right
             && depth * n <= WHOLE
@@ -188,8 +188,8 @@ impl<T: Real> Product<'_, T> {
         };
         let of_group = tiles.div_ceil(tiles_at_once);
         threads::share(groups * of_group, &|i| {
-            let tiles = piece(i % of_group, tiles_at_once, tiles);
-            work.part(tiles, piece(i / of_group, at_once, panels));
+            let tiles = range(i % of_group, tiles_at_once, tiles);
+            work.part(tiles, range(i / of_group, at_once, panels));
         });
     }
 
@@ -223,16 +223,6 @@ impl<T: Real> Product<'_, T> {
         });
         done.is_ok()
     }
-}
-
-/// Calls `work` for parts of `0..count`, on all threads.
-fn shared(count: usize, at_once: usize, work: impl Fn(Range<usize>) + Sync) {
-    threads::share(count.div_ceil(at_once), &|i| work(piece(i, at_once, count)));
-}
-
-/// Part `i` of `0..count`.
-fn piece(i: usize, at_once: usize, count: usize) -> Range<usize> {
-    i * at_once..((i + 1) * at_once).min(count)
 }
 
 #[cfg(test)]

@@ -39,6 +39,11 @@ impl<'a, T> View<'a, T> {
         }
     }
 
+    /// The columns from one on.
+    pub(super) fn columns_from(self, column: usize) -> Self {
+        self.transposed().rows_from(column).transposed()
+    }
+
     /// The transposed matrix.
     pub(in crate::kernels) fn transposed(self) -> Self {
         View {

@@ -4,8 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::super::super::gemm::{Output, Product, Right, View};
-use super::super::super::shares::for_shares;
-use super::super::super::threads;
+use super::super::super::shares::{for_ranges, for_shares};
 use super::super::super::vector::{Vector, VectorLoop, Vectors, Width};
 use super::super::super::with_space;
 use super::super::{Work, blocks};
@@ -74,10 +73,10 @@ fn run<S: Transforms<N, M>, const N: usize, const M: usize>(
             });
         }
         let kernel = Output::new(kernel, work.filters);
-        threads::share(work.channels.div_ceil(CHANNELS), &|i| {
+        for_ranges(work.channels, CHANNELS, &|channels| {
             f32::with_vectors(OfKernel::<S, N> {
                 sums,
-                channels: i * CHANNELS..((i + 1) * CHANNELS).min(work.channels),
+                channels,
                 all: work.channels,
                 // SAFETY: each thread writes the rows of its own channels.
                 #[allow(unsafe_code)]

@@ -12,8 +12,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::super::gemm::{self, Epilogue, Output, Product, Right, View};
-use super::super::shares::{for_shares, try_share};
-use super::super::threads;
+use super::super::shares::{for_ranges, for_shares, try_share};
 use super::super::vector::{Vector, VectorLoop, Vectors, Width};
 use super::super::with_space;
 use super::Work;
@@ -126,11 +125,10 @@ fn transformed<S: Transforms<N, M>, const N: usize, const M: usize>(
     let (channels, filters) = (work.channels, work.filters);
     let size = gemm::packed_size::<f32>(channels, filters);
     let to = Output::new(to, size);
-    let count = channels.div_ceil(CHANNELS);
-    threads::share(count, &|i| {
+    for_ranges(channels, CHANNELS, &|some| {
         f32::with_vectors(TransformKernel::<S, N> {
             kernel,
-            channels: i * CHANNELS..((i + 1) * CHANNELS).min(channels),
+            channels: some,
             all: channels,
             filters,
             // SAFETY: each thread writes the elements of its own channels.
@@ -225,9 +223,8 @@ fn block_of<S: Transforms<N, M>, const N: usize, const M: usize>(
     let (of_input, of_products) = (block.len() * row, block.len() * filters);
     let size = gemm::packed_size::<f32>(channels, filters);
     let shared = |work: &(dyn Fn(Range<usize>) + Sync)| {
-        threads::share(block.len().div_ceil(FEW_SQUARES), &|i| {
-            let start = block.start + i * FEW_SQUARES;
-            work(start..block.end.min(start + FEW_SQUARES));
+        for_ranges(block.len(), FEW_SQUARES, &|some| {
+            work(block.start + some.start..block.start + some.end);
         });
     };
     with_space(N * N * (of_input + of_products), |room| {
