@@ -24,6 +24,8 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) b_row: usize,
     /// Elements from two vectors of columns to the next two.
     pub(super) b_panel: usize,
+    /// Elements from what is read of `b` to what is asked for then.
+    pub(super) b_soon: usize,
     pub(super) c: *mut T,
     pub(super) c_row: usize,
     /// Columns of the last vector that do not belong to `c`.
@@ -107,6 +109,12 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
             for _ in 0..steps {
                 let right: [V; VECTORS] =
                     from_fn(|j| V::read(b.add(j / 2 * t.b_panel + j % 2 * V::LANES)));
+                for j in 0..VECTORS {
+                    let column = j / 2 * t.b_panel + j % 2 * V::LANES;
+                    if j % 2 * V::LANES * size_of::<V::Element>() % LINE == 0 {
+                        expect_soon(b.wrapping_add(column + t.b_soon));
+                    }
+                }
                 for i in 0..ROWS {
                     let left = V::spread(*a[i].wrapping_add(i % 3 * t.a_row));
                     for j in 0..VECTORS {
@@ -185,6 +193,15 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
     }
 }
 
+/// Bytes that come into a cache together.
+const LINE: usize = 64;
+
+/// Tells the machine that an element is going to be read soon; nothing happens where there is none.
+#[inline(always)]
+fn expect_soon<T>(element: *const T) {
+    expect::<T, 3>(element);
+}
+
 /// Tells the machine that an element is going to be written; nothing happens where there is none.
 #[inline(always)]
 fn expect_write<T>(element: *const T) {
@@ -194,7 +211,7 @@ fn expect_write<T>(element: *const T) {
 /// Tells the machine that so many elements are going to be read; nothing happens where there are none.
 #[inline(always)]
 pub(in crate::kernels) fn expect_read<T>(elements: *const T, count: usize) {
-    for i in (0..count).step_by(64 / size_of::<T>()) {
+    for i in (0..count).step_by(LINE / size_of::<T>()) {
         expect::<T, 3>(elements.wrapping_add(i));
     }
 }

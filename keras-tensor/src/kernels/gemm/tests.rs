@@ -330,6 +330,7 @@ fn one_kernel<T: Float>(
         b: b.as_ptr(),
         b_row: n + 5,
         b_panel: 2 * lanes,
+        b_soon: 3 * (n + 5),
         c: c.as_mut_ptr(),
         c_row: n + 2,
         missing,

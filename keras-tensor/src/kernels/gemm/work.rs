@@ -12,6 +12,8 @@ use super::{PANELS, Product, Right, is_read, packed_at};
 const DEPTH: usize = 2048;
 /// Bytes of the right factor in a block.
 const BLOCK: usize = 512 << 10;
+/// Rows of a factor that is laid out from those that are read to those that are asked for, as long as they may not be in a cache.
+const SOON: usize = 64;
 /// Rows up to which laying out a right factor weighs, and its next block is asked for while one is computed.
 const ASKED: usize = 256;
 /// Elements from which a right factor does not stay in a cache.
@@ -232,6 +234,10 @@ impl<'a, T: Real> Work<'a, T> {
                     b: right.as_ptr(),
                     b_row,
                     b_panel,
+                    b_soon: match self.product.right {
+                        Right::Packed(_) if t == 0 => SOON * b_row,
+                        _ => 0,
+                    },
                     c: out.first,
                     c_row: out.row,
                     missing,
