@@ -207,6 +207,7 @@ impl<'a, T: Real> Work<'a, T> {
         };
         let (read_left, read_right) = (self.read_left(at.panels.len()), self.read_right());
         let ahead = at.next.zip(self.asked_ahead());
+        let is_cold = matches!(product.right, Right::Packed(_)) || read_right.is_some();
         for (t, tile) in tiles.clone().enumerate() {
             let rows = self.rows(tile);
             let left = self.left(at, &read_left, tiles.clone(), t, left_room);
@@ -234,10 +235,7 @@ impl<'a, T: Real> Work<'a, T> {
                     b: right.as_ptr(),
                     b_row,
                     b_panel,
-                    b_soon: match self.product.right {
-                        Right::Packed(_) if t == 0 => SOON * b_row,
-                        _ => 0,
-                    },
+                    b_soon: if t == 0 && is_cold { SOON * b_row } else { 0 },
                     c: out.first,
                     c_row: out.row,
                     missing,
