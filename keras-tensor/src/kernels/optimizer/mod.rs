@@ -2,6 +2,7 @@
 
 mod rows;
 
+use num_traits::Float;
 use smallvec::SmallVec;
 use std::array;
 use std::ops::Range;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use super::elementwise::Number;
 use super::shares::{Divide, divided_by};
 use super::simd::Loop;
-use super::{layout, with_float};
+use super::{Real, layout, with_float};
 use crate::buffer::Buffer;
 use crate::dtype::Element;
 use crate::op::{Outputs, Update};
@@ -56,13 +57,23 @@ trait Rule<T, const S: usize>: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send {}
 
 impl<T, F: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send, const S: usize> Rule<T, S> for F {}
 
+/// Zero for numbers so small that processors take a hundred times as long for them: averages of gradients that have become
+/// zero pass through these for ever. TensorFlow has the processor do the same.
+#[inline(always)]
+fn without_subnormal<T: Float>(value: T) -> T {
+    match value.abs() < T::min_positive_value() {
+        true => T::zero(),
+        false => value,
+    }
+}
+
 /// Weights, and `S` numbers that are kept of each.
 struct Weights<'a, T, const S: usize> {
     w: &'a mut [T],
     state: [&'a mut [T]; S],
 }
 
-impl<'a, T: Copy, const S: usize> Weights<'a, T, S> {
+impl<'a, T: Float, const S: usize> Weights<'a, T, S> {
     #[inline(always)]
     fn step(self, g: &[T], f: impl Rule<T, S>) {
         let size = self.w.len();
@@ -72,7 +83,7 @@ impl<'a, T: Copy, const S: usize> Weights<'a, T, S> {
             let (next, kept) = f(w[i], g[i], array::from_fn(|k| state[k][i]));
             w[i] = next;
             for k in 0..S {
-                state[k][i] = kept[k];
+                state[k][i] = without_subnormal(kept[k]);
             }
         }
     }
@@ -106,7 +117,7 @@ struct Steps<'a, T, F, const S: usize> {
     f: F,
 }
 
-impl<T: Copy, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
+impl<T: Float, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -114,7 +125,7 @@ impl<T: Copy, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
     }
 }
 
-impl<T: Copy + Send + Sync, F: Rule<T, S>, const S: usize> Divide for Steps<'_, T, F, S> {
+impl<T: Float + Send + Sync, F: Rule<T, S>, const S: usize> Divide for Steps<'_, T, F, S> {
     fn len(&self) -> usize {
         self.weights.w.len()
     }
@@ -128,7 +139,7 @@ impl<T: Copy + Send + Sync, F: Rule<T, S>, const S: usize> Divide for Steps<'_, 
     }
 }
 
-fn stepped<T: Element + Number + Send + Sync, const S: usize>(
+fn stepped<T: Real, const S: usize>(
     inputs: SmallVec<[Tensor; 4]>,
     f: impl Rule<T, S>,
 ) -> Result<Outputs> {

@@ -1,8 +1,7 @@
 //! Steps against gradients of which there are only some rows.
 
 use super::{Rule, Weights};
-use crate::Element;
-use crate::kernels::elementwise::Number;
+use crate::kernels::Real;
 use crate::kernels::shares::Divide;
 use crate::kernels::simd::Loop;
 use crate::scattered::Scattered;
@@ -20,7 +19,7 @@ pub(super) struct Chains<'a, T> {
     next: Vec<usize>,
 }
 
-impl<'a, T: Element + Number> Chains<'a, T> {
+impl<'a, T: Real> Chains<'a, T> {
     /// The chains of a gradient of so many elements.
     pub(super) fn new(rows: &'a Scattered, size: usize) -> Self {
         let (values, places) = (rows.values().raw::<T>(), rows.places());
@@ -51,7 +50,7 @@ impl<'a, T: Element + Number> Chains<'a, T> {
             while link != END {
                 let values = &self.values[link * self.width + from - of_row..];
                 for (sum, &value) in sums.iter_mut().zip(values) {
-                    *sum = sum.add(value);
+                    *sum = *sum + value;
                 }
                 link = self.next[link];
             }
@@ -68,7 +67,7 @@ pub(super) struct StepsInRows<'a, T, F, const S: usize> {
     pub(super) f: F,
 }
 
-impl<T: Element + Number, F: Rule<T, S>, const S: usize> Loop for StepsInRows<'_, T, F, S> {
+impl<T: Real, F: Rule<T, S>, const S: usize> Loop for StepsInRows<'_, T, F, S> {
     type Output = ();
     #[inline(always)]
     fn run(mut self) {
@@ -83,7 +82,7 @@ impl<T: Element + Number, F: Rule<T, S>, const S: usize> Loop for StepsInRows<'_
     }
 }
 
-impl<T: Element + Number + Send + Sync, F: Rule<T, S>, const S: usize> Divide
+impl<T: Real, F: Rule<T, S>, const S: usize> Divide
     for StepsInRows<'_, T, F, S>
 {
     fn len(&self) -> usize {
