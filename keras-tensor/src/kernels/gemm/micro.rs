@@ -32,10 +32,6 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) missing: usize,
     /// Whether what is in `c` is added to.
     pub(super) add: bool,
-    /// A row of as many columns that is going to be read soon, or null, and elements to the next: one is asked for every
-    /// [`AHEAD`] steps of the shared axis.
-    pub(super) ahead: *const T,
-    pub(super) ahead_row: usize,
     /// What becomes of sums before they are stored.
     pub(super) after: Option<After<T>>,
 }
@@ -50,9 +46,6 @@ pub(super) struct After<T> {
     /// The least and the largest result, where there are such.
     pub(super) bounds: [Option<T>; 2],
 }
-
-/// Steps of the shared axis for each row that is asked for ahead.
-pub(super) const AHEAD: usize = 4;
 
 /// A kernel for tiles of one size.
 ///
@@ -97,13 +90,12 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
         // Where the next rows are going to be written, which the machine does not foresee.
         for i in ROWS..2 * ROWS {
             for j in 0..VECTORS {
-                expect_write(t.c.wrapping_add(i * t.c_row + j * V::LANES));
+                expect(t.c.wrapping_add(i * t.c_row + j * V::LANES));
             }
         }
-        let (mut ahead, mut to_go, mut in_run) = (t.ahead, t.depth, t.a_runs.first);
+        let (mut to_go, mut in_run) = (t.depth, t.a_runs.first);
         while to_go > 0 {
-            let most = if ahead.is_null() { to_go } else { AHEAD };
-            let steps = most.min(to_go).min(in_run);
+            let steps = to_go.min(in_run);
             to_go -= steps;
             in_run -= steps;
             for _ in 0..steps {
@@ -112,7 +104,7 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
                 for j in 0..VECTORS {
                     let column = j / 2 * t.b_panel + j % 2 * V::LANES;
                     if j % 2 * V::LANES * size_of::<V::Element>() % LINE == 0 {
-                        expect_soon(b.wrapping_add(column + t.b_soon));
+                        expect(b.wrapping_add(column + t.b_soon));
                     }
                 }
                 for i in 0..ROWS {
@@ -131,12 +123,6 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
                 for a in &mut a {
                     *a = a.wrapping_add(t.a_runs.between);
                 }
-            }
-            if !ahead.is_null() {
-                for j in 0..VECTORS {
-                    expect_later(ahead.wrapping_add(j * V::LANES));
-                }
-                ahead = ahead.wrapping_add(t.ahead_row);
             }
         }
         // The last columns may be fewer than a vector has.
@@ -196,40 +182,23 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
 /// Bytes that come into a cache together.
 const LINE: usize = 64;
 
-/// Tells the machine that an element is going to be read soon; nothing happens where there is none.
-#[inline(always)]
-fn expect_soon<T>(element: *const T) {
-    expect::<T, 3>(element);
-}
-
-/// Tells the machine that an element is going to be written; nothing happens where there is none.
-#[inline(always)]
-fn expect_write<T>(element: *const T) {
-    expect::<T, 3>(element);
-}
-
 /// Tells the machine that so many elements are going to be read; nothing happens where there are none.
 #[inline(always)]
 pub(in crate::kernels) fn expect_read<T>(elements: *const T, count: usize) {
     for i in (0..count).step_by(LINE / size_of::<T>()) {
-        expect::<T, 3>(elements.wrapping_add(i));
+        expect(elements.wrapping_add(i));
     }
 }
 
-/// Tells the machine that an element is going to be read, but not at once: it need not take room nearest to the processor.
+/// Tells the machine that an element is going to be read or written; nothing happens where there is none.
 #[inline(always)]
-fn expect_later<T>(element: *const T) {
-    expect::<T, 2>(element);
-}
-
-/// Asks for an element: 3 wants it nearest to the processor, 2 one level further away.
-#[inline(always)]
-fn expect<T, const NEAR: i32>(element: *const T) {
+fn expect<T>(element: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the instruction does nothing that can be seen, wherever the pointer leads.
     #[allow(unsafe_code)]
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<NEAR>(element.cast());
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(element.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = element;

@@ -9,6 +9,8 @@ use super::view::View;
 
 /// Rows ahead that are asked for.
 const AHEAD: usize = 24;
+/// Bytes apart at which columns share so few of a cache's sets that those of a block push each other out.
+const FEW_SETS: usize = 1024;
 /// Elements that are copied at a time, as a constant number is copied without a call.
 const CHUNK: usize = 16;
 
@@ -111,7 +113,7 @@ pub(in crate::kernels) trait Made<T>: Sync {
 impl<T> View<'_, T> {
     /// Whether it is a left factor whose columns lie in memory, and had better be laid out.
     pub(super) fn wants_turning(&self) -> bool {
-        self.row == 1 && is_regular::<T>(self.column)
+        self.row == 1 && (self.column * size_of::<T>()).is_multiple_of(FEW_SETS)
     }
 }
 

@@ -335,8 +335,6 @@ fn one_kernel<T: Float>(
         c_row: n + 2,
         missing,
         add: true,
-        ahead: b.as_ptr(),
-        ahead_row: n + 5,
         after: Some(After {
             scale: epilogue[0].as_ptr(),
             bias: epilogue[1].as_ptr(),

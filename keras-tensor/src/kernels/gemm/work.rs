@@ -14,10 +14,6 @@ const DEPTH: usize = 2048;
 const BLOCK: usize = 512 << 10;
 /// Rows of a factor that is laid out from those that are read to those that are asked for, as long as they may not be in a cache.
 const SOON: usize = 64;
-/// Rows up to which laying out a right factor weighs, and its next block is asked for while one is computed.
-const ASKED: usize = 256;
-/// Elements from which a right factor does not stay in a cache.
-const LARGE: usize = 1 << 18;
 /// Tiles of a left factor that are turned at once.
 const TILES: usize = 4;
 
@@ -88,26 +84,13 @@ impl<'a, T: Real> Work<'a, T> {
         self.right_in_rows().filter(|_| is_read(self.sizes()))
     }
 
-    /// The right factor, if its blocks are asked for ahead.
-    fn asked_ahead(&self) -> Option<View<'a, T>> {
-        let [rows, depth, columns] = self.sizes();
-        let pays = rows <= ASKED && depth * columns >= LARGE && !is_read(self.sizes());
-        self.right_in_rows().filter(|_| pays)
-    }
-
     /// Some tiles of some panels.
     pub(super) fn part(&self, tiles: Range<usize>, panels: Range<usize>) {
         let depth = self.product.depth;
         let blocks = blocks_of::<T>(depth);
         let longest = depth.div_ceil(blocks);
         let width = self.panels.whole;
-        // Two blocks at a time, where one is asked for ahead.
-        let size = if self.asked_ahead().is_some() {
-            BLOCK / 2
-        } else {
-            BLOCK
-        };
-        let at_once = (size / (longest.max(1) * width * size_of::<T>())).max(1);
+        let at_once = (BLOCK / (longest.max(1) * width * size_of::<T>())).max(1);
         let rows = self.rows(tiles.start).start..self.rows(tiles.end - 1).end;
         let most = T::kernels().rows();
         let of_left = match self.read_left(at_once.min(panels.len())) {
@@ -121,21 +104,14 @@ impl<'a, T: Real> Work<'a, T> {
         };
         let done = with_space(of_left + of_right, |room: &mut [T]| {
             let (left_room, right_room) = room.split_at_mut(of_left);
-            let last = panels.end;
             for first in panels.clone().step_by(at_once) {
                 let panels = first..(first + at_once).min(panels.end);
                 for block in 0..blocks {
-                    let end = (block + 1) * depth / blocks;
-                    let of_depth = block * depth / blocks..end;
-                    let next = match end < depth {
-                        true => [end, panels.start],
-                        false => [0, panels.end],
-                    };
+                    let of_depth = block * depth / blocks..(block + 1) * depth / blocks;
                     let place = Place {
                         depth: of_depth,
                         is_first: block == 0,
                         is_last: block + 1 == blocks,
-                        next: (next[1] < last).then_some(next),
                         panels: panels.clone(),
                     };
                     self.block(&place, tiles.clone(), left_room, right_room);
@@ -206,12 +182,10 @@ impl<'a, T: Real> Work<'a, T> {
             plain => (None, plain),
         };
         let (read_left, read_right) = (self.read_left(at.panels.len()), self.read_right());
-        let ahead = at.next.zip(self.asked_ahead());
         let is_cold = matches!(product.right, Right::Packed(_)) || read_right.is_some();
         for (t, tile) in tiles.clone().enumerate() {
             let rows = self.rows(tile);
             let left = self.left(at, &read_left, tiles.clone(), t, left_room);
-            let next = ahead.and_then(|ahead| self.asked_now(at, ahead, t));
             let mut panels = at.panels.clone();
             while let Some(i) = panels.next() {
                 let Panel { mut columns, width } = self.panels.at(i);
@@ -240,12 +214,6 @@ impl<'a, T: Real> Work<'a, T> {
                     c_row: out.row,
                     missing,
                     add: product.add || !at.is_first,
-                    ahead: next.map_or(std::ptr::null(), |(row, panel, right)| {
-                        let panel = self.panels.at(panel + i - at.panels.start);
-                        let first = row * right.row + panel.columns.start;
-                        right.data.as_ptr().wrapping_add(first)
-                    }),
-                    ahead_row: next.map_or(0, |(.., right)| right.row),
                     after: plain.map(|f| f.after(rows.clone(), columns.clone(), &out)),
                 };
                 // SAFETY: these kernels are those of the machine's vectors. Factors cover the product (asserted by
@@ -360,17 +328,6 @@ impl<'a, T: Real> Work<'a, T> {
             }
         }
     }
-
-    /// The first row and the first panel of the next block that are asked for while tile `t` is computed.
-    fn asked_now(
-        &self,
-        at: &Place,
-        ([row, panel], right): ([usize; 2], View<'a, T>),
-        t: usize,
-    ) -> Option<(usize, usize, View<'a, T>)> {
-        let row = row + t * at.depth.len() / micro::AHEAD;
-        (row < self.product.depth).then_some((row, panel, right))
-    }
 }
 
 /// How a left factor is read.
@@ -388,7 +345,5 @@ struct Place {
     depth: Range<usize>,
     is_first: bool,
     is_last: bool,
-    /// The first place of the shared axis and the first panel of the block after it.
-    next: Option<[usize; 2]>,
     panels: Range<usize>,
 }

@@ -82,9 +82,7 @@ impl<T: Real, F: Rule<T, S>, const S: usize> Loop for StepsInRows<'_, T, F, S> {
     }
 }
 
-impl<T: Real, F: Rule<T, S>, const S: usize> Divide
-    for StepsInRows<'_, T, F, S>
-{
+impl<T: Real, F: Rule<T, S>, const S: usize> Divide for StepsInRows<'_, T, F, S> {
     fn len(&self) -> usize {
         self.weights.w.len()
     }
