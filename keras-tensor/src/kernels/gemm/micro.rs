@@ -99,14 +99,14 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
             to_go -= steps;
             in_run -= steps;
             for _ in 0..steps {
-                let right: [V; VECTORS] =
-                    from_fn(|j| V::read(b.add(j / 2 * t.b_panel + j % 2 * V::LANES)));
+                let column = |j: usize| j / 2 * t.b_panel + j % 2 * V::LANES;
+                // Not after the reads: the compiler would not keep them together then.
                 for j in 0..VECTORS {
-                    let column = j / 2 * t.b_panel + j % 2 * V::LANES;
                     if j % 2 * V::LANES * size_of::<V::Element>() % LINE == 0 {
-                        expect(b.wrapping_add(column + t.b_soon));
+                        expect(b.wrapping_add(column(j) + t.b_soon));
                     }
                 }
+                let right: [V; VECTORS] = from_fn(|j| V::read(b.add(column(j))));
                 for i in 0..ROWS {
                     let left = V::spread(*a[i].wrapping_add(i % 3 * t.a_row));
                     for j in 0..VECTORS {
