@@ -98,3 +98,21 @@ fn a_step_against_rows_is_one_against_the_whole() {
         }
     }
 }
+
+#[test]
+fn averages_of_gradients_that_became_zero_become_zero() {
+    let of = |value: f32| Tensor::new(&[value; 20], [20]).unwrap();
+    for update in updates(true) {
+        let mut held: SmallVec<[Tensor; 4]> = [of(1.0), of(0.0)].into_iter().collect();
+        held.extend((0..update.states()).map(|_| of(1e-30)));
+        for step in 0..2000 {
+            let next = apply_owned(Op::Update(update), held.clone()).unwrap();
+            held[0] = next[0].clone();
+            for (kept, next) in held[2..].iter_mut().zip(&next[1..]) {
+                let value = next.to_vec::<f32>().unwrap()[19];
+                assert!(!value.is_subnormal(), "{update:?}, step {step}: {value:e}");
+                *kept = next.clone();
+            }
+        }
+    }
+}

@@ -12,7 +12,7 @@ use super::{PANELS, Product, Right, is_read, packed_at};
 const DEPTH: usize = 2048;
 /// Bytes of the right factor in a block.
 const BLOCK: usize = 512 << 10;
-/// Rows of a factor that is laid out from those that are read to those that are asked for, as long as they may not be in a cache.
+/// Rows of a right factor from those that are read to those that are asked for, while they may not be in a cache.
 const SOON: usize = 64;
 /// Tiles of a left factor that are turned at once.
 const TILES: usize = 4;
@@ -107,9 +107,8 @@ impl<'a, T: Real> Work<'a, T> {
             for first in panels.clone().step_by(at_once) {
                 let panels = first..(first + at_once).min(panels.end);
                 for block in 0..blocks {
-                    let of_depth = block * depth / blocks..(block + 1) * depth / blocks;
                     let place = Place {
-                        depth: of_depth,
+                        depth: block * depth / blocks..(block + 1) * depth / blocks,
                         is_first: block == 0,
                         is_last: block + 1 == blocks,
                         panels: panels.clone(),
@@ -182,6 +181,7 @@ impl<'a, T: Real> Work<'a, T> {
             plain => (None, plain),
         };
         let (read_left, read_right) = (self.read_left(at.panels.len()), self.read_right());
+        // What was laid out just now is in a cache, and so is what a tile before has read.
         let is_cold = matches!(product.right, Right::Packed(_)) || read_right.is_some();
         for (t, tile) in tiles.clone().enumerate() {
             let rows = self.rows(tile);
