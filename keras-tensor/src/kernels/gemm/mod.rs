@@ -19,7 +19,7 @@ use crate::buffer::Buffer;
 pub(super) use epilogue::Epilogue;
 pub(super) use micro::Tiled;
 use pack::Panels;
-pub(super) use pack::{Left, Made, Rows, Runs, copy_run, fill_up};
+pub(super) use pack::{Left, Made, Rows, Runs, copy_run, fill_up, shares_few_sets};
 pub(super) use view::{Output, View};
 use work::Work;
 pub(super) use work::keeps_output;

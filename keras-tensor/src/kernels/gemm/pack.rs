@@ -9,8 +9,6 @@ use super::view::View;
 
 /// Rows ahead that are asked for.
 const AHEAD: usize = 24;
-/// Bytes apart at which columns share so few of a cache's sets that those of a block push each other out.
-const FEW_SETS: usize = 1024;
 /// Elements that are copied at a time, as a constant number is copied without a call.
 const CHUNK: usize = 16;
 
@@ -98,6 +96,11 @@ fn is_regular<T>(step: usize) -> bool {
     (step * size_of::<T>()).is_multiple_of(4096)
 }
 
+/// Whether they begin at so few places of a cache's sets that as many as a block has push each other out.
+pub(in crate::kernels) fn shares_few_sets<T>(step: usize) -> bool {
+    (step * size_of::<T>()).is_multiple_of(1024)
+}
+
 /// Elements between rows of so many elements of a left factor that is laid out: rows that begin at the same place of a
 /// cache's sets push each other out of it, and there is room to copy whole chunks.
 pub(super) fn step_of(depth: usize) -> usize {
@@ -113,7 +116,7 @@ pub(in crate::kernels) trait Made<T>: Sync {
 impl<T> View<'_, T> {
     /// Whether it is a left factor whose columns lie in memory, and had better be laid out.
     pub(super) fn wants_turning(&self) -> bool {
-        self.row == 1 && (self.column * size_of::<T>()).is_multiple_of(FEW_SETS)
+        self.row == 1 && shares_few_sets::<T>(self.column)
     }
 }
 

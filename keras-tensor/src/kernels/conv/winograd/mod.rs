@@ -176,7 +176,7 @@ impl<L: Linear<3, N>, const N: usize> VectorLoop<f32> for TransformKernel<'_, '_
 /// Elements from one row of channels to the next where they are read as a factor: rows that begin at the same place of a
 /// cache's sets push each other out of it.
 fn apart(channels: usize) -> usize {
-    match (channels * size_of::<f32>()).is_multiple_of(1024) {
+    match gemm::shares_few_sets::<f32>(channels) {
         true => channels + 16,
         false => channels,
     }
