@@ -11,7 +11,7 @@ mod work;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::shares::{even_share, for_ranges, range};
+use super::shares::{for_ranges, range};
 use super::turn::turned;
 use super::{Real, threads, with_space};
 use crate::Tensor;
@@ -155,7 +155,7 @@ impl<T: Real> Product<'_, T> {
         if let Some(at_once) = panels_at_once {
             return self.by_panels(&work, at_once, helping);
         }
-        let at_once = even_share(tiles, (tiles / PIECES).clamp(1, 8));
+        let at_once = work.tiles_at_once();
         let by_rows = |work: Work<T>| {
             for_ranges(tiles, at_once, &|part| work.part(part, all_panels.clone()));
         };

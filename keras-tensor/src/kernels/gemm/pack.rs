@@ -145,26 +145,24 @@ pub(super) fn turned_size(depth: usize, rows: usize) -> usize {
     depth * rows + CHUNK
 }
 
-/// Lays out tiles of a left factor whose columns lie in memory: `to[t * size + p * rows + r]`, the first from row `start`
-/// on, each up to its end.
+/// Lays out tiles of a left factor whose columns lie in memory: `to[t * size + p * rows + r]`.
 pub(super) fn turn<T: Copy>(
     x: &View<T>,
-    start: usize,
-    ends: impl Iterator<Item = usize> + Clone,
+    tiles: &[Range<usize>],
     depth: Range<usize>,
     size: usize,
     to: &mut [T],
 ) {
-    let last = ends.clone().last().unwrap_or(start);
+    let (Some(first), Some(last)) = (tiles.first(), tiles.last()) else {
+        return;
+    };
     for (i, p) in depth.enumerate() {
-        let from = &x.data[p * x.column + start..];
-        let next = from.as_ptr().wrapping_add(AHEAD * x.column);
-        expect_read(next, last - start);
-        let mut done = 0;
-        for (end, to) in ends.clone().zip(to.chunks_mut(size)) {
-            let rows = end - start - done;
-            copy_run(&mut to[i * rows..], &from[done..], rows);
-            done += rows;
+        let from = &x.data[p * x.column..];
+        let next = from.as_ptr().wrapping_add(AHEAD * x.column + first.start);
+        expect_read(next, last.end - first.start);
+        for (t, rows) in tiles.iter().enumerate() {
+            let to = &mut to[t * size + i * rows.len()..];
+            copy_run(to, &from[rows.start..], rows.len());
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
+use super::super::shares::even_share;
 use super::super::{Real, with_space};
 use super::micro::{self, Tile, WIDE};
 use super::pack::{self, Panel, Panels, Rows};
 use super::view::{Output, View};
-use super::{PANELS, Product, Right, is_read, packed_at};
+use super::{PANELS, PIECES, Product, Right, is_read, packed_at};
 
 /// Bytes of the shared axis in a block.
 const DEPTH: usize = 2048;
@@ -67,6 +70,19 @@ impl<'a, T: Real> Work<'a, T> {
         }
     }
 
+    /// How many tiles threads take at a time where they share rows.
+    pub(super) fn tiles_at_once(&self) -> usize {
+        let about = (self.tiles / PIECES).clamp(1, 8);
+        match self.read_left(self.panels.count()) {
+            // What a cache brings of a row that is turned is to be read at once; and both threads have as much to do.
+            ReadLeft::Turned(_) => {
+                let parts = self.tiles / about.next_multiple_of(TILES);
+                self.tiles.div_ceil(parts.next_multiple_of(2).max(1))
+            }
+            ReadLeft::There(_) | ReadLeft::Packed => even_share(self.tiles, about),
+        }
+    }
+
     /// The right factor, if its rows lie in memory.
     fn right_in_rows(&self) -> Option<View<'a, T>> {
         match self.product.right {
@@ -104,14 +120,13 @@ impl<'a, T: Real> Work<'a, T> {
         };
         let done = with_space(of_left + of_right, |room: &mut [T]| {
             let (left_room, right_room) = room.split_at_mut(of_left);
-            for first in panels.clone().step_by(at_once) {
-                let panels = first..(first + at_once).min(panels.end);
-                for block in 0..blocks {
+            for block in 0..blocks {
+                for first in panels.clone().step_by(at_once) {
                     let place = Place {
                         depth: block * depth / blocks..(block + 1) * depth / blocks,
                         is_first: block == 0,
                         is_last: block + 1 == blocks,
-                        panels: panels.clone(),
+                        panels: first..(first + at_once).min(panels.end),
                     };
                     self.block(&place, tiles.clone(), left_room, right_room);
                 }
@@ -298,8 +313,8 @@ impl<'a, T: Real> Work<'a, T> {
                 let size = pack::turned_size(depth, T::kernels().rows());
                 if t.is_multiple_of(TILES) {
                     let group = tile..tiles.end.min(tile + TILES);
-                    let ends = group.map(|tile| self.rows(tile).end);
-                    pack::turn(left, rows.start, ends, at.depth.clone(), size, room);
+                    let group: SmallVec<[_; TILES]> = group.map(|tile| self.rows(tile)).collect();
+                    pack::turn(left, &group, at.depth.clone(), size, room);
                 }
                 Rows::plain(&room[t % TILES * size..], 1, rows.len())
             }
