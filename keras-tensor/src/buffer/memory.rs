@@ -61,3 +61,28 @@ fn pages(bytes: usize) -> Option<MmapMut> {
     }
     Some(pages)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_it_is_zero_and_can_be_written() {
+        for bytes in [1, 100, LARGE_PAGE - 1, LARGE_PAGE, 3 * LARGE_PAGE + 5] {
+            let mut memory = Memory::zeroed(bytes).unwrap();
+            assert!(memory.bytes().len() >= bytes);
+            assert!(memory.bytes().iter().all(|&byte| byte == 0));
+            let address = memory.bytes().as_ptr().addr();
+            assert!(address.is_multiple_of(align_of::<Part>()));
+            memory.bytes_mut().fill(1);
+            assert!(memory.bytes().iter().all(|&byte| byte == 1));
+        }
+    }
+
+    #[test]
+    fn large_memory_is_of_pages() {
+        let is_of_pages = |bytes| matches!(Memory::zeroed(bytes), Some(Memory::Pages(_)));
+        assert!(!is_of_pages(LARGE_PAGE - 1));
+        assert!(is_of_pages(LARGE_PAGE));
+    }
+}

@@ -70,11 +70,11 @@ impl<'a, T: Real> Work<'a, T> {
         }
     }
 
-    /// How many tiles threads take at a time where they share rows.
+    /// How many tiles a thread takes at a time where rows are shared.
     pub(super) fn tiles_at_once(&self) -> usize {
         let about = (self.tiles / PIECES).clamp(1, 8);
         match self.read_left(self.panels.count()) {
-            // What a cache brings of a row that is turned is to be read at once; and both threads have as much to do.
+            // As many as are turned at once at least; and an even number of parts, for two threads.
             ReadLeft::Turned(_) => {
                 let parts = self.tiles / about.next_multiple_of(TILES);
                 self.tiles.div_ceil(parts.next_multiple_of(2).max(1))
