@@ -1,6 +1,6 @@
 //! What dtypes a layer computes in and keeps its weights in.
 
-use keras_tensor::{DType, Error, Result, Tensor, ops, registry};
+use keras_tensor::{DType, Error, Result, Tensor, ops, registry, scoped};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 
@@ -194,15 +194,8 @@ pub fn set_dtype_policy(policy: impl Into<DTypePolicy>) -> Result<()> {
 
 /// Runs `work` as the call of a layer with this policy.
 pub(crate) fn scope<R>(policy: &DTypePolicy, work: impl FnOnce() -> R) -> R {
-    struct Restore(Option<DType>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            READ_IN.set(self.0);
-        }
-    }
     let dtype = policy.is_mixed().then(|| policy.compute_dtype());
-    let _restore = Restore(READ_IN.replace(dtype));
-    work()
+    scoped(&READ_IN, dtype, work)
 }
 
 /// The value of a weight as the layer that is being called reads it.

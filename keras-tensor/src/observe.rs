@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::{Op, Tensor, Variable};
+use crate::{Op, Tensor, Variable, scoped};
 
 /// Hears of every op that this thread carries out, and of every reading and writing of variables.
 pub trait Observer {
@@ -121,14 +121,7 @@ pub(crate) fn tell_assigned(variable: &Variable, value: &Tensor) {
 
 /// Runs `work` with variables read as meta tensors and nothing computed: shape inference.
 pub fn meta_scope<R>(work: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            META.set(self.0);
-        }
-    }
-    let _restore = Restore(META.replace(true));
-    unobserved(work)
+    scoped(&META, true, || unobserved(work))
 }
 
 /// Whether shapes are being inferred on this thread.

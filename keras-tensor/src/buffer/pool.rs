@@ -7,6 +7,7 @@ use std::iter::successors;
 use std::sync::{Arc, Mutex};
 
 use super::{Buffer, LARGE};
+use crate::scoped;
 
 const LOCAL_LIMIT: usize = 256 << 20;
 const SHARED_LIMIT: usize = 1 << 30;
@@ -28,14 +29,7 @@ fn number_of(class: usize) -> usize {
 /// that was let go last, as that is still in caches, even if it is several times as large as it need be. What lives longer is
 /// to be [`fitted`](crate::Tensor::fitted).
 pub fn in_few_buffers<R>(work: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            TAKES_LATEST.set(self.0);
-        }
-    }
-    let _restore = Restore(TAKES_LATEST.replace(true));
-    work()
+    scoped(&TAKES_LATEST, true, work)
 }
 
 /// How many times as large as it need be a buffer may be that was let go last.

@@ -21,6 +21,12 @@ pub(super) fn even_share(count: usize, about: usize) -> usize {
     smaller.find(is_even).unwrap_or(about.max(1))
 }
 
+/// How many things of `count` are a part, if about so many parts are wanted: an even number of these, so that two threads have
+/// as much to do.
+pub(super) fn in_even_parts(count: usize, parts: usize) -> usize {
+    count.div_ceil(parts.next_multiple_of(2).max(1))
+}
+
 /// A slice cut into pieces of one size, each to be taken by one thread.
 pub(super) struct Pieces<'a, T> {
     first: *mut T,

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::scoped;
+
 /// How long a helper looks out for more work before it sleeps.
 const PATIENCE: Duration = Duration::from_micros(60);
 /// How often a waiting thread looks before it lets others have the processor.
@@ -39,14 +41,7 @@ thread_local! {
 /// # Ok::<(), keras_tensor::Error>(())
 /// ```
 pub fn limited<R>(threads: usize, work: impl FnOnce() -> R) -> R {
-    struct Restore(usize);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            LIMIT.set(self.0);
-        }
-    }
-    let _restore = Restore(LIMIT.replace(threads.clamp(1, MOST + 1)));
-    work()
+    scoped(&LIMIT, threads.clamp(1, MOST + 1), work)
 }
 
 /// How many threads kernels that this thread calls may take, itself included.

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::super::shares::even_share;
+use super::super::shares::{even_share, in_even_parts};
 use super::geometry::Geometry;
 
 /// Places along the last axis that find the same taps inside of what is read.
@@ -157,6 +157,6 @@ impl<'a> Lines<'a> {
         const SHARE: usize = 1 << 17;
         let lines = samples * self.count();
         let shares = lines.saturating_mul(cost) / SHARE;
-        even_share(lines, lines.div_ceil(shares.next_multiple_of(2).max(1)))
+        even_share(lines, in_even_parts(lines, shares))
     }
 }

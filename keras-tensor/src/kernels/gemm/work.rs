@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::super::shares::even_share;
+use super::super::shares::{even_share, in_even_parts};
 use super::super::{Real, with_space};
 use super::micro::{self, Tile, WIDE};
 use super::pack::{self, Panel, Panels, Rows};
@@ -74,10 +74,9 @@ impl<'a, T: Real> Work<'a, T> {
     pub(super) fn tiles_at_once(&self) -> usize {
         let about = (self.tiles / PIECES).clamp(1, 8);
         match self.read_left(self.panels.count()) {
-            // As many as are turned at once at least; and an even number of parts, for two threads.
+            // About as many as are turned at once, or twice as many: what a cache brings of a row is read at once then.
             ReadLeft::Turned(_) => {
-                let parts = self.tiles / about.next_multiple_of(TILES);
-                self.tiles.div_ceil(parts.next_multiple_of(2).max(1))
+                in_even_parts(self.tiles, self.tiles / about.next_multiple_of(TILES))
             }
             ReadLeft::There(_) | ReadLeft::Packed => even_share(self.tiles, about),
         }
