@@ -1,7 +1,6 @@
 //! Many elements folded into one, in several lanes at once.
 
-use std::array;
-
+use super::arrays::{of_each, parts};
 use super::elementwise::Number;
 
 /// Elements that are folded side by side.
@@ -21,22 +20,28 @@ pub(super) fn fold<T: Number, const N: usize>(
 ) -> T {
     let size = x[0].len();
     if size < LANES {
-        return (0..size).fold(start, |all, i| combine(all, f(x.map(|x| x[i]))));
+        let mut total = start;
+        for i in 0..size {
+            total = combine(total, f(of_each(&x, i)));
+        }
+        return total;
     }
-    let parts = x.map(|x| x[..size].as_chunks::<LANES>());
-    let (chunks, rest) = (size / LANES, size % LANES);
+    let whole = size - size % LANES;
     let mut total = start;
-    for first in (0..chunks).step_by(RUN / LANES) {
+    for first in (0..whole).step_by(RUN) {
         let mut lanes = [start; LANES];
-        for chunk in first..chunks.min(first + RUN / LANES) {
-            let x = parts.map(|p| &p.0[chunk]);
+        for chunk in (first..whole.min(first + RUN)).step_by(LANES) {
+            let x = parts(&x, chunk..chunk + LANES);
             for (i, lane) in lanes.iter_mut().enumerate() {
-                *lane = combine(*lane, f(array::from_fn(|k| x[k][i])));
+                *lane = combine(*lane, f(of_each(&x, i)));
             }
         }
         total = combine(total, halved(&mut lanes, &combine));
     }
-    (0..rest).fold(total, |all, i| combine(all, f(parts.map(|p| p.1[i]))))
+    for i in whole..size {
+        total = combine(total, f(of_each(&x, i)));
+    }
+    total
 }
 
 /// Folds lanes into one: the second half into the first, and so on.

@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md says where. Work is split among threads by shape alone, so results are the same bits at any number of
 //! threads.
 
+mod arrays;
 mod attention;
 mod columns;
 mod conv;

@@ -1,6 +1,5 @@
 //! Work shared among threads. The size alone decides where it is cut, so results never depend on the number of threads.
 
-use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
@@ -149,18 +148,19 @@ pub(super) trait Divide: Loop<Output = ()> + Send + Sized {
 
 /// Runs a loop in shares of `share` elements, or of more, so that there are no more than [`PARTS`].
 pub(super) fn divided_by<L: Divide>(mut work: L, share: usize) {
-    let mut parts: SmallVec<[Mutex<Option<L>>; PARTS]> = SmallVec::new();
     let share = share.max(work.len().div_ceil(PARTS));
-    while work.len() > share {
-        let (part, rest) = work.split_at(share);
-        parts.push(Mutex::new(Some(part)));
-        work = rest;
-    }
-    if parts.is_empty() {
+    if work.len() <= share {
         return vectorized(work);
     }
-    parts.push(Mutex::new(Some(work)));
-    threads::share(parts.len(), &|i| {
+    let (mut parts, mut last) = ([const { Mutex::new(None) }; PARTS], 0);
+    while work.len() > share {
+        let (part, rest) = work.split_at(share);
+        parts[last] = Mutex::new(Some(part));
+        last += 1;
+        work = rest;
+    }
+    parts[last] = Mutex::new(Some(work));
+    threads::share(last + 1, &|i| {
         let part = parts[i].lock().ok().and_then(|mut part| part.take());
         vectorized(part.expect("every part is taken once"));
     });

@@ -4,8 +4,6 @@
 //! shared axis with one rounding a step, whatever the tile it falls into, so results do not depend on how a product is cut
 //! (nor on the width of the vectors, where the machine has a fused multiply-add).
 
-use std::array::from_fn;
-
 use super::super::simd::level;
 use super::super::vector::Register;
 use super::pack::Runs;
@@ -78,14 +76,18 @@ impl<T> Kernels<T> {
 
 /// # Safety
 /// See [`Kernel`].
-#[allow(unsafe_code)]
+// Iterators are functions of their own, which would be compiled for each of a hundred kernels.
+#[allow(unsafe_code, clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
     // SAFETY: the caller's promise covers all that is read and written here.
     unsafe {
         let mut sums = [[V::nothing(); VECTORS]; ROWS];
         // Rows three apart have a pointer each; those between are reached by one or two strides from it.
-        let mut a: [*const V::Element; ROWS] = from_fn(|i| t.a.wrapping_add(i / 3 * 3 * t.a_row));
+        let mut a = [t.a; ROWS];
+        for i in 0..ROWS {
+            a[i] = t.a.wrapping_add(i / 3 * 3 * t.a_row);
+        }
         let mut b = t.b;
         // Where the next rows are going to be written, which the machine does not foresee.
         for i in ROWS..2 * ROWS {
@@ -106,22 +108,25 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
                         expect(b.wrapping_add(column(j) + t.b_soon));
                     }
                 }
-                let right: [V; VECTORS] = from_fn(|j| V::read(b.add(column(j))));
+                let mut right = [V::nothing(); VECTORS];
+                for j in 0..VECTORS {
+                    right[j] = V::read(b.add(column(j)));
+                }
                 for i in 0..ROWS {
                     let left = V::spread(*a[i].wrapping_add(i % 3 * t.a_row));
                     for j in 0..VECTORS {
                         sums[i][j] = sums[i][j].plus_product(left, right[j]);
                     }
                 }
-                for a in &mut a {
-                    *a = a.wrapping_add(t.a_column);
+                for i in 0..ROWS {
+                    a[i] = a[i].wrapping_add(t.a_column);
                 }
                 b = b.wrapping_add(t.b_row);
             }
             if in_run == 0 {
                 in_run = t.a_runs.others;
-                for a in &mut a {
-                    *a = a.wrapping_add(t.a_runs.between);
+                for i in 0..ROWS {
+                    a[i] = a[i].wrapping_add(t.a_runs.between);
                 }
             }
         }
@@ -132,10 +137,11 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
             true => V::read_some(from.add(j * V::LANES), last),
             false => V::read(from.add(j * V::LANES)),
         };
+        let place = |i: usize, j: usize| i * t.c_row + j * V::LANES;
         if t.add {
-            for (i, sums) in sums.iter_mut().enumerate() {
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum = read(t.c.add(i * t.c_row), j).plus(*sum);
+            for i in 0..ROWS {
+                for j in 0..VECTORS {
+                    sums[i][j] = read(t.c.add(place(i, 0)), j).plus(sums[i][j]);
                 }
             }
         }
@@ -143,36 +149,49 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
             for j in 0..VECTORS {
                 if !after.scale.is_null() {
                     let scale = read(after.scale, j);
-                    sums.iter_mut().for_each(|s| s[j] = s[j].times(scale));
+                    for i in 0..ROWS {
+                        sums[i][j] = sums[i][j].times(scale);
+                    }
                 }
                 if !after.bias.is_null() {
                     let bias = read(after.bias, j);
-                    sums.iter_mut().for_each(|s| s[j] = s[j].plus(bias));
-                }
-            }
-            if !after.residual.is_null() {
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    for (j, sum) in sums.iter_mut().enumerate() {
-                        *sum = sum.plus(read(after.residual.add(i * t.c_row), j));
+                    for i in 0..ROWS {
+                        sums[i][j] = sums[i][j].plus(bias);
                     }
                 }
             }
-            let [low, high] = after.bounds.map(|bound| bound.map(|v| V::spread(v)));
+            if !after.residual.is_null() {
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        let residual = read(after.residual.add(place(i, 0)), j);
+                        sums[i][j] = sums[i][j].plus(residual);
+                    }
+                }
+            }
+            let [low, high] = after.bounds;
             if let Some(low) = low {
-                let sums = sums.iter_mut().flatten();
-                sums.for_each(|sum| *sum = sum.at_least(low));
+                let low = V::spread(low);
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        sums[i][j] = sums[i][j].at_least(low);
+                    }
+                }
             }
             if let Some(high) = high {
-                let sums = sums.iter_mut().flatten();
-                sums.for_each(|sum| *sum = sum.at_most(high));
+                let high = V::spread(high);
+                for i in 0..ROWS {
+                    for j in 0..VECTORS {
+                        sums[i][j] = sums[i][j].at_most(high);
+                    }
+                }
             }
         }
-        for (i, sums) in sums.iter().enumerate() {
-            for (j, sum) in sums.iter().enumerate() {
-                let to = t.c.add(i * t.c_row + j * V::LANES);
+        for i in 0..ROWS {
+            for j in 0..VECTORS {
+                let to = t.c.add(place(i, j));
                 match is_part(j) {
-                    true => sum.write_some(to, last),
-                    false => sum.write(to),
+                    true => sums[i][j].write_some(to, last),
+                    false => sums[i][j].write(to),
                 }
             }
         }

@@ -1,8 +1,7 @@
 //! Functions of elements and of what belongs to their feature.
 
-use std::array::from_fn;
-
 use crate::kernels::Lanes;
+use crate::kernels::arrays::{of_each, parts};
 use crate::kernels::elementwise::Number;
 use crate::kernels::fold::LANES;
 use crate::kernels::shares::{SHARE, for_shares};
@@ -25,13 +24,12 @@ pub(super) fn along<T: Number, const I: usize, const K: usize>(
     f: impl Fn(T, [T; I], [T; K]) -> T + Copy + Sync,
 ) -> Result<()> {
     let (features, inner) = (lanes.axis, lanes.inner);
-    let part = |start: usize, out: &[T]| inputs.map(|x| &x[start..start + out.len()]);
     if out.is_empty() {
         return Ok(());
     }
     if inner > 1 {
         for_shares(out, inner * (SHARE / inner).max(1), &|start, out| {
-            let inputs = part(start, out);
+            let inputs = parts(&inputs, start..start + out.len());
             let first = start / inner % features;
             vectorized(Lane {
                 inputs,
@@ -47,7 +45,7 @@ pub(super) fn along<T: Number, const I: usize, const K: usize>(
     let row = features * (LONG / features).max(1);
     let mut work = |parameters: [&[T]; K]| {
         for_shares(out, row * (SHARE / row).max(1), &|start, out| {
-            let inputs = part(start, out);
+            let inputs = parts(&inputs, start..start + out.len());
             vectorized(Rows {
                 inputs,
                 parameters,
@@ -91,7 +89,7 @@ where
         for (r, out) in self.out.chunks_mut(row).enumerate() {
             let size = out.len();
             let whole = size - size % LANES;
-            let inputs = self.inputs.map(|x| &x[r * row..r * row + size]);
+            let inputs = parts(&self.inputs, r * row..r * row + size);
             // Copies of a few elements: no slice can be suspected of being another one.
             for start in (0..whole).step_by(LANES) {
                 let given: [[T; LANES]; I] = copies(&inputs, start);
@@ -99,17 +97,14 @@ where
                 let mut lanes = [T::ZERO; LANES];
                 lanes.copy_from_slice(&out[start..start + LANES]);
                 for (i, lane) in lanes.iter_mut().enumerate() {
-                    let (x, p) = (from_fn(|k| given[k][i]), from_fn(|k| parameters[k][i]));
+                    let (x, p) = (of_each(&given, i), of_each(&parameters, i));
                     *lane = (self.f)(*lane, x, p);
                 }
                 out[start..start + LANES].copy_from_slice(&lanes);
             }
-            for i in whole..size {
-                let (x, p) = (
-                    from_fn(|k| inputs[k][i]),
-                    from_fn(|k| self.parameters[k][i]),
-                );
-                out[i] = (self.f)(out[i], x, p);
+            for (i, out) in out.iter_mut().enumerate().skip(whole) {
+                let (x, p) = (of_each(&inputs, i), of_each(&self.parameters, i));
+                *out = (self.f)(*out, x, p);
             }
         }
     }
@@ -145,10 +140,10 @@ where
     fn run(self) {
         let (inner, features) = (self.inner, self.parameters[0].len());
         for (l, out) in self.out.chunks_exact_mut(inner).enumerate() {
-            let parameters = self.parameters.map(|p| p[(self.first + l) % features]);
-            let inputs = self.inputs.map(|x| &x[l * inner..(l + 1) * inner]);
-            for i in 0..inner {
-                out[i] = (self.f)(out[i], inputs.map(|x| x[i]), parameters);
+            let parameters = of_each(&self.parameters, (self.first + l) % features);
+            let inputs = parts(&self.inputs, l * inner..(l + 1) * inner);
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = (self.f)(*out, of_each(&inputs, i), parameters);
             }
         }
     }

@@ -4,10 +4,10 @@ mod rows;
 
 use num_traits::Float;
 use smallvec::SmallVec;
-use std::array;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::arrays::of_each;
 use super::elementwise::Number;
 use super::shares::{Divide, divided_by};
 use super::simd::Loop;
@@ -16,7 +16,7 @@ use crate::buffer::Buffer;
 use crate::dtype::Element;
 use crate::op::{Outputs, Update};
 use crate::{DType, Result, Shape, Tensor};
-use rows::{Chains, StepsInRows};
+use rows::Chains;
 
 /// Weights that a thread takes at a time: each moves many bytes, and roots and quotients take long.
 const SHARE: usize = 1 << 12;
@@ -73,14 +73,17 @@ struct Weights<'a, T, const S: usize> {
     state: [&'a mut [T]; S],
 }
 
-impl<'a, T: Float, const S: usize> Weights<'a, T, S> {
+impl<'a, T: Real, const S: usize> Weights<'a, T, S> {
     #[inline(always)]
     fn step(self, g: &[T], f: impl Rule<T, S>) {
         let size = self.w.len();
         let (w, g) = (self.w, &g[..size]);
-        let state = self.state.map(|s| &mut s[..size]);
+        let mut state = self.state;
+        for state in &mut state {
+            *state = &mut std::mem::take(state)[..size];
+        }
         for i in 0..size {
-            let (next, kept) = f(w[i], g[i], array::from_fn(|k| state[k][i]));
+            let (next, kept) = f(w[i], g[i], of_each(&state, i));
             w[i] = next;
             for k in 0..S {
                 state[k][i] = without_subnormal(kept[k]);
@@ -99,43 +102,80 @@ impl<'a, T: Float, const S: usize> Weights<'a, T, S> {
 
     fn split_at(self, middle: usize) -> (Self, Self) {
         let (w, w_) = self.w.split_at_mut(middle);
-        let mut rest: [&mut [T]; S] = array::from_fn(|_| Default::default());
-        let mut rests = rest.iter_mut();
-        let state = self.state.map(|s| {
-            let (s, s_) = s.split_at_mut(middle);
-            *rests.next().expect("there are as many") = s_;
-            s
-        });
+        let (mut state, mut rest) = (
+            self.state,
+            std::array::from_fn::<&mut [T], S, _>(|_| Default::default()),
+        );
+        for (state, rest) in state.iter_mut().zip(&mut rest) {
+            (*state, *rest) = std::mem::take(state).split_at_mut(middle);
+        }
         (Weights { w, state }, Weights { w: w_, state: rest })
     }
 }
 
+/// The gradients of some weights.
+#[derive(Clone, Copy)]
+enum Gradients<'a, T> {
+    All(&'a [T]),
+    /// Made piece by piece: those of the weights from one on, counted in the whole weight.
+    Rows(&'a Chains<'a, T>, usize),
+}
+
+/// Gradients that are made at a time.
+const PIECE: usize = 512;
+
 /// Weights and their gradients, to be stepped by a rule.
 struct Steps<'a, T, F, const S: usize> {
     weights: Weights<'a, T, S>,
-    g: &'a [T],
+    gradients: Gradients<'a, T>,
     f: F,
 }
 
-impl<T: Float, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
+impl<T: Real, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
-        self.weights.step(self.g, self.f);
+    fn run(mut self) {
+        let mut sums = [T::ZERO; PIECE];
+        let size = self.weights.w.len();
+        let at_once = match self.gradients {
+            Gradients::All(_) => size,
+            Gradients::Rows(..) => PIECE,
+        };
+        for start in (0..size).step_by(at_once.max(1)) {
+            let piece = start..(start + at_once).min(size);
+            let g = match self.gradients {
+                Gradients::All(g) => g,
+                Gradients::Rows(chains, first) => {
+                    let sums = &mut sums[..piece.len()];
+                    chains.sum(first + start, sums);
+                    sums
+                }
+            };
+            self.weights.part(piece).step(g, self.f);
+        }
     }
 }
 
-impl<T: Float + Send + Sync, F: Rule<T, S>, const S: usize> Divide for Steps<'_, T, F, S> {
+impl<T: Real, F: Rule<T, S>, const S: usize> Divide for Steps<'_, T, F, S> {
     fn len(&self) -> usize {
         self.weights.w.len()
     }
 
     fn split_at(self, middle: usize) -> (Self, Self) {
         let (left, right) = self.weights.split_at(middle);
-        let (g, g_) = self.g.split_at(middle);
+        let [first, second] = match self.gradients {
+            Gradients::All(g) => [Gradients::All(&g[..middle]), Gradients::All(&g[middle..])],
+            Gradients::Rows(chains, first) => {
+                [first, first + middle].map(|first| Gradients::Rows(chains, first))
+            }
+        };
         let f = self.f;
-        let with = |weights, g| Steps { weights, g, f };
-        (with(left, g), with(right, g_))
+        let with = |weights, gradients| Steps {
+            weights,
+            gradients,
+            f,
+        };
+        (with(left, first), with(right, second))
     }
 }
 
@@ -153,23 +193,20 @@ fn stepped<T: Real, const S: usize>(
     let mut slice = || slices.next().expect("the door has counted the inputs");
     let weights = Weights {
         w: slice(),
-        state: array::from_fn(|_| slice()),
+        state: std::array::from_fn(|_| slice()),
     };
-    match &chains {
-        None => {
-            let g = g.raw::<T>();
-            divided_by(Steps { weights, g, f }, SHARE);
-        }
-        Some(gradients) => {
-            let steps = StepsInRows {
-                weights,
-                gradients,
-                first: 0,
-                f,
-            };
-            divided_by(steps, SHARE);
-        }
-    }
+    let gradients = match &chains {
+        None => Gradients::All(g.raw::<T>()),
+        Some(chains) => Gradients::Rows(chains, 0),
+    };
+    divided_by(
+        Steps {
+            weights,
+            gradients,
+            f,
+        },
+        SHARE,
+    );
     Ok(written.into_iter().map(Writable::finish).collect())
 }
 

@@ -1,13 +1,8 @@
-//! Steps against gradients of which there are only some rows.
+//! Gradients of which there are only some rows.
 
-use super::{Rule, Weights};
 use crate::kernels::Real;
-use crate::kernels::shares::Divide;
-use crate::kernels::simd::Loop;
 use crate::scattered::Scattered;
 
-/// Gradients that are made at a time.
-const PIECE: usize = 512;
 /// Where a chain ends.
 const END: usize = usize::MAX;
 
@@ -39,7 +34,7 @@ impl<'a, T: Real> Chains<'a, T> {
 
     /// The gradients of some elements of the weight, from one on.
     #[inline(always)]
-    fn sum(&self, start: usize, sums: &mut [T]) {
+    pub(super) fn sum(&self, start: usize, sums: &mut [T]) {
         sums.fill(T::ZERO);
         let end = start + sums.len();
         for row in start / self.width..end.div_ceil(self.width) {
@@ -55,45 +50,5 @@ impl<'a, T: Real> Chains<'a, T> {
                 link = self.next[link];
             }
         }
-    }
-}
-
-/// [`super::Steps`] with gradients that are made piece by piece.
-pub(super) struct StepsInRows<'a, T, F, const S: usize> {
-    pub(super) weights: Weights<'a, T, S>,
-    pub(super) gradients: &'a Chains<'a, T>,
-    /// The first of these weights, counted in the whole weight.
-    pub(super) first: usize,
-    pub(super) f: F,
-}
-
-impl<T: Real, F: Rule<T, S>, const S: usize> Loop for StepsInRows<'_, T, F, S> {
-    type Output = ();
-    #[inline(always)]
-    fn run(mut self) {
-        let mut sums = [T::ZERO; PIECE];
-        let size = self.weights.w.len();
-        for start in (0..size).step_by(PIECE) {
-            let piece = start..(start + PIECE).min(size);
-            let sums = &mut sums[..piece.len()];
-            self.gradients.sum(self.first + start, sums);
-            self.weights.part(piece).step(sums, self.f);
-        }
-    }
-}
-
-impl<T: Real, F: Rule<T, S>, const S: usize> Divide for StepsInRows<'_, T, F, S> {
-    fn len(&self) -> usize {
-        self.weights.w.len()
-    }
-
-    fn split_at(self, middle: usize) -> (Self, Self) {
-        let (left, right) = self.weights.split_at(middle);
-        let with = |weights, first| StepsInRows {
-            weights,
-            first,
-            ..self
-        };
-        (with(left, self.first), with(right, self.first + middle))
     }
 }

@@ -1,8 +1,8 @@
 //! One step of each cell for one row of a batch, forwards and backwards.
 
 use num_traits::Float;
-use std::array::from_fn;
 
+use crate::kernels::arrays::of_each;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::{Number, activate};
 use crate::kernels::simd::{Loop, widest};
@@ -253,7 +253,7 @@ where
             }
             let mut after = before;
             for lane in 0..LANES {
-                let result = f(from_fn(|i| before[i][lane]), from_fn(|i| given[i][lane]));
+                let result = f(of_each(&before, lane), of_each(&given, lane));
                 for (lanes, v) in after.iter_mut().zip(result) {
                     lanes[lane] = v;
                 }
@@ -263,7 +263,7 @@ where
             }
         }
         for j in whole..count {
-            let result = f(from_fn(|i| outs[i][j]), from_fn(|i| ins[i][j]));
+            let result = f(of_each(&outs, j), of_each(&ins, j));
             for (out, v) in outs.iter_mut().zip(result) {
                 out[j] = v;
             }
