@@ -145,6 +145,12 @@ impl<T: Real, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
             let piece = start..(start + at_once).min(size);
             let g = match self.gradients {
                 Gradients::All(g) => g,
+                // Where nothing is kept, a weight without a gradient stays as it is.
+                Gradients::Rows(chains, first)
+                    if S == 0 && chains.leave_out(first + start, piece.len()) =>
+                {
+                    continue;
+                }
                 Gradients::Rows(chains, first) => {
                     let sums = &mut sums[..piece.len()];
                     chains.sum(first + start, sums);

@@ -32,6 +32,13 @@ impl<'a, T: Real> Chains<'a, T> {
         }
     }
 
+    /// Whether some elements of the weight, from one on, have no gradients.
+    #[inline(always)]
+    pub(super) fn leave_out(&self, start: usize, count: usize) -> bool {
+        let rows = start / self.width..(start + count).div_ceil(self.width);
+        self.first[rows].iter().all(|&link| link == END)
+    }
+
     /// The gradients of some elements of the weight, from one on.
     #[inline(always)]
     pub(super) fn sum(&self, start: usize, sums: &mut [T]) {
