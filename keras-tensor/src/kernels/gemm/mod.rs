@@ -38,8 +38,9 @@ const FEW_OF: [(usize, usize); 2] = [(64, 1 << 21), (256, 1 << 18)];
 const UNKEPT: usize = 32;
 /// Rows of a product for each of which its shared axis is to have so many places to be a long sum.
 const DEEP: usize = 4;
-/// Panels that are worth what it takes to read a left factor.
+/// Panels that are worth what it takes to read a left factor, and those that are worth making one.
 const PANELS: usize = 4;
+const AT_ONCE: usize = 8;
 /// Elements of a right factor up to which threads share one that is laid out whole.
 const WHOLE: usize = 1 << 23;
 
@@ -142,7 +143,9 @@ impl<T: Real> Product<'_, T> {
         if self.in_halves(&out) {
             return;
         }
-        let by_rows = m >= MANY || (self.left.view().is_none() && tiles > 1);
+        // A left factor that is made when it is read is made for so many panels at a time.
+        let is_made = self.left.view().is_none() && tiles > 1;
+        let by_rows = m >= MANY || (is_made && panels.count() < 2 * AT_ONCE);
         // Each panel is laid out, or made, by one thread: a view's with a part of each row, if there are enough of them.
         let panels_at_once = match self.right {
             Right::View(_) if n > m && panels.count() >= PANELS * helping => {
@@ -150,6 +153,7 @@ impl<T: Real> Product<'_, T> {
             }
             Right::View(_) | Right::Packed(_) if by_rows => None,
             _ if m == 1 => Some(panels.count().div_ceil(PIECES).max(micro::WIDE)),
+            _ if is_made => Some(panels.count().div_ceil(PIECES).max(AT_ONCE)),
             _ => Some(panels.count().div_ceil(PIECES)),
         };
         if let Some(at_once) = panels_at_once {
