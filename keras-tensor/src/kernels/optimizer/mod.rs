@@ -20,6 +20,8 @@ use rows::Chains;
 
 /// Weights that a thread takes at a time: each moves many bytes, and roots and quotients take long.
 const SHARE: usize = 1 << 12;
+/// Gradients that are made at a time.
+const PIECE: usize = 512;
 
 /// A tensor taken apart so that it can be written, and put together again.
 struct Writable {
@@ -52,7 +54,8 @@ impl Writable {
     }
 }
 
-/// Makes of a weight, its gradient and `S` numbers that are kept of it the next ones.
+/// Makes of a weight, its gradient and `S` numbers that are kept of it the next ones. One that keeps nothing leaves a weight
+/// whose gradient is zero as it is.
 trait Rule<T, const S: usize>: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send {}
 
 impl<T, F: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send, const S: usize> Rule<T, S> for F {}
@@ -121,9 +124,6 @@ enum Gradients<'a, T> {
     Rows(&'a Chains<'a, T>, usize),
 }
 
-/// Gradients that are made at a time.
-const PIECE: usize = 512;
-
 /// Weights and their gradients, to be stepped by a rule.
 struct Steps<'a, T, F, const S: usize> {
     weights: Weights<'a, T, S>,
@@ -145,7 +145,6 @@ impl<T: Real, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
             let piece = start..(start + at_once).min(size);
             let g = match self.gradients {
                 Gradients::All(g) => g,
-                // Where nothing is kept, a weight without a gradient stays as it is.
                 Gradients::Rows(chains, first)
                     if S == 0 && chains.leave_out(first + start, piece.len()) =>
                 {
@@ -205,14 +204,12 @@ fn stepped<T: Real, const S: usize>(
         None => Gradients::All(g.raw::<T>()),
         Some(chains) => Gradients::Rows(chains, 0),
     };
-    divided_by(
-        Steps {
-            weights,
-            gradients,
-            f,
-        },
-        SHARE,
-    );
+    let steps = Steps {
+        weights,
+        gradients,
+        f,
+    };
+    divided_by(steps, SHARE);
     Ok(written.into_iter().map(Writable::finish).collect())
 }
 
