@@ -20,6 +20,19 @@ pub(super) fn of_each<T: Number, S: AsRef<[T]>, const N: usize>(
     elements
 }
 
+/// A copy of some elements of each, from one on.
+#[inline(always)]
+pub(super) fn copies<T: Number, S: AsRef<[T]>, const N: usize, const COUNT: usize>(
+    slices: &[S; N],
+    start: usize,
+) -> [[T; COUNT]; N] {
+    let mut copies = [[T::ZERO; COUNT]; N];
+    for (copy, slice) in copies.iter_mut().zip(slices) {
+        copy.copy_from_slice(&slice.as_ref()[start..start + COUNT]);
+    }
+    copies
+}
+
 /// A part of each.
 #[inline(always)]
 pub(super) fn parts<'a, T, const N: usize>(

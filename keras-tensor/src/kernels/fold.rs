@@ -19,13 +19,6 @@ pub(super) fn fold<T: Number, const N: usize>(
     combine: impl Fn(T, T) -> T,
 ) -> T {
     let size = x[0].len();
-    if size < LANES {
-        let mut total = start;
-        for i in 0..size {
-            total = combine(total, f(of_each(&x, i)));
-        }
-        return total;
-    }
     let whole = size - size % LANES;
     let mut total = start;
     for first in (0..whole).step_by(RUN) {

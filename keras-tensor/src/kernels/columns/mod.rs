@@ -9,6 +9,7 @@ pub(super) use gathers::{Gate, GradientSums, Moments, Sum, gated, moments, scale
 use std::array;
 use std::ops::Range;
 
+use super::arrays::of_each;
 use super::elementwise::Number;
 use super::shares::{SHARE, for_shares};
 use super::simd::{Loop, vectorized};
@@ -125,14 +126,14 @@ impl<G: Gather<K>, const K: usize> Loop for Rows<'_, G, K> {
         let whole = gather.rows(start..middle, long, 0..long);
         let rest = gather.rows(middle..end, features, 0..features);
         for f in 0..features {
-            let of = |part: usize| array::from_fn(|k| whole[k][part * features + f]);
+            let of = |part: usize| of_each(&whole, part * features + f);
             let parts = if count > 0 { times } else { 0 };
             let mut all = (0..parts)
                 .map(of)
                 .enumerate()
                 .reduce(|(_, a), (part, b)| (part, G::merged(a, b, [part * count, count])));
             if middle < end {
-                let (b, more) = (array::from_fn(|k| rest[k][f]), (end - middle) / features);
+                let (b, more) = (of_each(&rest, f), (end - middle) / features);
                 all = Some(match all {
                     Some((part, a)) => (part, G::merged(a, b, [times * count, more])),
                     None => (0, b),

@@ -152,9 +152,14 @@ impl<T: Real> Product<'_, T> {
                 Some(panels.count().div_ceil(2 * helping).min(8))
             }
             Right::View(_) | Right::Packed(_) if by_rows => None,
-            _ if m == 1 => Some(panels.count().div_ceil(PIECES).max(micro::WIDE)),
-            _ if is_made => Some(panels.count().div_ceil(PIECES).max(AT_ONCE)),
-            _ => Some(panels.count().div_ceil(PIECES)),
+            _ => {
+                let least = match m {
+                    1 => micro::WIDE,
+                    _ if is_made => AT_ONCE,
+                    _ => 1,
+                };
+                Some(panels.count().div_ceil(PIECES).max(least))
+            }
         };
         if let Some(at_once) = panels_at_once {
             return self.by_panels(&work, at_once, helping);

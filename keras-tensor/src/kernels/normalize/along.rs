@@ -1,7 +1,7 @@
 //! Functions of elements and of what belongs to their feature.
 
 use crate::kernels::Lanes;
-use crate::kernels::arrays::{of_each, parts};
+use crate::kernels::arrays::{copies, of_each, parts};
 use crate::kernels::elementwise::Number;
 use crate::kernels::fold::LANES;
 use crate::kernels::shares::{SHARE, for_shares};
@@ -108,15 +108,6 @@ where
             }
         }
     }
-}
-
-#[inline(always)]
-fn copies<T: Number, const N: usize>(slices: &[&[T]; N], start: usize) -> [[T; LANES]; N] {
-    let mut copies = [[T::ZERO; LANES]; N];
-    for (copy, slice) in copies.iter_mut().zip(slices) {
-        copy.copy_from_slice(&slice[start..start + LANES]);
-    }
-    copies
 }
 
 /// Elements of lanes, each of which has parameters of its own.

@@ -144,13 +144,11 @@ impl<T: Real, F: Rule<T, S>, const S: usize> Loop for Steps<'_, T, F, S> {
         for start in (0..size).step_by(at_once.max(1)) {
             let piece = start..(start + at_once).min(size);
             let g = match self.gradients {
-                Gradients::All(g) => g,
-                Gradients::Rows(chains, first)
-                    if S == 0 && chains.leave_out(first + start, piece.len()) =>
-                {
-                    continue;
-                }
+                Gradients::All(g) => &g[piece.clone()],
                 Gradients::Rows(chains, first) => {
+                    if S == 0 && chains.leave_out(first + start, piece.len()) {
+                        continue;
+                    }
                     let sums = &mut sums[..piece.len()];
                     chains.sum(first + start, sums);
                     sums

@@ -2,7 +2,7 @@
 
 use num_traits::Float;
 
-use crate::kernels::arrays::of_each;
+use crate::kernels::arrays::{copies, of_each};
 use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::{Number, activate};
 use crate::kernels::simd::{Loop, widest};
@@ -244,13 +244,8 @@ where
         let whole = count - count % LANES;
         // Copies of a few elements: no slice can be suspected of being another one.
         for start in (0..whole).step_by(LANES) {
-            let (mut before, mut given) = ([[T::ZERO; LANES]; N], [[T::ZERO; LANES]; M]);
-            for (lanes, out) in before.iter_mut().zip(&outs) {
-                lanes.copy_from_slice(&out[start..start + LANES]);
-            }
-            for (lanes, slice) in given.iter_mut().zip(&ins) {
-                lanes.copy_from_slice(&slice[start..start + LANES]);
-            }
+            let before: [[T; LANES]; N] = copies(&outs, start);
+            let given: [[T; LANES]; M] = copies(&ins, start);
             let mut after = before;
             for lane in 0..LANES {
                 let result = f(of_each(&before, lane), of_each(&given, lane));
