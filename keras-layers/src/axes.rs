@@ -2,7 +2,7 @@
 
 use keras_tensor::op;
 use keras_tensor::{Result, ops::IntoAxes};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
 /// One axis, or several; a config keeps the form that was given.
@@ -20,11 +20,25 @@ pub enum Axes {
 #[serde(from = "Axes")]
 pub struct AxisList(Vec<isize>);
 
-/// One axis, which Keras 2 wrote as a list of one; for `#[serde(deserialize_with)]`.
-pub(crate) fn one_axis<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<isize, D::Error> {
-    match &Axes::deserialize(d)?[..] {
-        [axis] => Ok(*axis),
-        several => Err(serde::de::Error::invalid_length(several.len(), &"one axis")),
+/// One axis, which Keras 2 wrote as a list of one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Axes")]
+pub struct Axis(pub isize);
+
+impl TryFrom<Axes> for Axis {
+    type Error = String;
+
+    fn try_from(axes: Axes) -> std::result::Result<Self, String> {
+        match &axes[..] {
+            [axis] => Ok(Axis(*axis)),
+            several => Err(format!("got {several:?}, wanted one axis")),
+        }
+    }
+}
+
+impl From<isize> for Axis {
+    fn from(axis: isize) -> Self {
+        Axis(axis)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where the axis of channels lies.
 
-use keras_tensor::{Error, Result};
+use keras_tensor::{Error, Result, Tensor, ops};
 use serde::{Deserialize, Serialize};
 
 /// `"channels_last"`, `[batch, .., channels]`, or `"channels_first"`, `[batch, channels, ..]`.
@@ -25,6 +25,21 @@ impl DataFormat {
                 "\"channels_last\" or \"channels_first\"",
             )),
         }
+    }
+
+    /// `work` with channels last: on a transposed input where they come first, and its output transposed back.
+    pub(crate) fn channels_last(
+        &self,
+        x: &Tensor,
+        work: &mut dyn FnMut(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        if !self.is_channels_first()? {
+            return work(x);
+        }
+        let rank = x.rank();
+        let to_last: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
+        let to_first: Vec<usize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
+        ops::transpose(work(&ops::transpose(x, Some(&to_last))?)?, Some(&to_first))
     }
 
     /// The first axis of space: the one after the batch, or after the channels.

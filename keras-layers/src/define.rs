@@ -45,13 +45,14 @@ macro_rules! layer {
         }
     ) => {
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-        #[serde(default)]
+        #[derive(Debug, Clone, serde::Serialize)]
         pub struct $Layer {
             $($required: $required_ty,)*
             $($(#[serde($($serde)*)])? $field: $ty,)*
             $(#[serde(skip)] $state: $state_ty,)*
         }
+
+        keras_tensor::config! { $Layer { $($required,)* $($field,)* } }
 
         impl Default for $Layer {
             fn default() -> Self {

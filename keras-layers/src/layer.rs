@@ -9,6 +9,11 @@ use crate::layers::RnnCell;
 use crate::regularizers::Regularizer;
 use crate::{Arguments, DTypePolicy, Dims, Symbolic, Weights, dtype_policy};
 
+/// What a layer of one output gives, with its mask.
+fn only_output(y: Tensor, mask: Result<Option<Tensor>>) -> Result<Outputs> {
+    Ok(Outputs::from_iter([y.with_mask(mask?)]))
+}
+
 /// A piece of a network. Only [`Layer::call`] is required.
 ///
 /// Everything is `&self`: weights are slots that `build` fills once, so a layer can stand in two places of a network and
@@ -65,9 +70,7 @@ pub trait Layer: Any + Send + Sync {
     /// Inputs that the layer cannot take.
     fn call_many(&self, inputs: &Arguments<Tensor>, cx: &Call) -> Result<Outputs> {
         let x = inputs.first()?;
-        let y = self.call(x, cx)?;
-        let mask = self.mask(x)?;
-        Ok(Outputs::from_iter([y.with_mask(mask)]))
+        only_output(self.call(x, cx)?, self.mask(x))
     }
 
     /// [`Layer::call`] with what follows the layer, in one pass over memory; `None` where the layer has no such pass.

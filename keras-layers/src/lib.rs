@@ -31,7 +31,7 @@ mod symbolic;
 mod weight;
 
 pub use arguments::{Argument, Arguments};
-pub use axes::{Axes, AxisList};
+pub use axes::{Axes, Axis, AxisList};
 pub use data_format::DataFormat;
 pub use dims::Dims;
 pub use dtype_policy::{DTypePolicy, dtype_policy, set_dtype_policy};

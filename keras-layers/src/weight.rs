@@ -269,7 +269,10 @@ impl Weights {
         shape: impl Into<Shape>,
         how: impl Into<Declare>,
     ) -> Result<()> {
-        let (how, shape) = (how.into(), shape.into());
+        self.declare(slot, name, shape.into(), how.into())
+    }
+
+    fn declare(&mut self, slot: &Weight, name: &str, shape: Shape, how: Declare) -> Result<()> {
         let dtype = how.dtype.unwrap_or(self.dtype());
         shape.checked_size(name)?;
         let initializer = how.initializer.resolve()?;

@@ -16,8 +16,7 @@ macro_rules! loss {
         |$this:ident, $y:ident, $p:ident| $body:block
     ) => {
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-        #[serde(default)]
+        #[derive(Debug, Clone, serde::Serialize)]
         pub struct $Loss {
             name: std::borrow::Cow<'static, str>,
             reduction: $crate::losses::Reduction,
@@ -25,6 +24,8 @@ macro_rules! loss {
             dtype: Option<keras_tensor::DType>,
             $($(#[serde($($serde)*)])? $field: $ty,)*
         }
+
+        keras_tensor::config! { $Loss { name, reduction, $($field,)* } }
 
         impl Default for $Loss {
             fn default() -> Self {
@@ -134,16 +135,18 @@ macro_rules! metric {
         })?
     ) => {
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-        #[serde(default)]
+        #[derive(Debug, Clone, serde::Serialize)]
         pub struct $Metric {
             name: std::borrow::Cow<'static, str>,
-            #[serde(with = "crate::dtype_name")]
             dtype: keras_tensor::DType,
             $($required: $required_ty,)*
             $($(#[serde($($serde)*)])? $field: $ty,)*
             $($($(#[serde($($option_serde)*)])? $option: $option_ty,)*)?
             $(#[serde(skip)] $state: $state_ty,)*
+        }
+
+        keras_tensor::config! {
+            $Metric { name, dtype, $($required,)* $($field,)* $($($option,)*)? }
         }
 
         impl Default for $Metric {

@@ -7,7 +7,6 @@
 
 #[macro_use]
 mod define;
-mod dtype_name;
 pub mod losses;
 pub mod metrics;
 mod shapes;

@@ -48,7 +48,10 @@ impl Tensor {
     /// # Errors
     /// The shape does not have as many elements as `data`.
     pub fn new<T: Scalar>(data: &[T], shape: impl Into<Shape>) -> Result<Self> {
-        let shape = shape.into();
+        Self::of_elements(data, shape.into())
+    }
+
+    fn of_elements<T: Scalar>(data: &[T], shape: Shape) -> Result<Self> {
         if shape.checked_size("Tensor::new")? != data.len() {
             return Err(Error::shape(
                 "Tensor::new",
@@ -78,9 +81,7 @@ impl Tensor {
         shape: impl Into<Shape>,
         fill: impl FnOnce(&mut [T]) -> Result<()>,
     ) -> Result<Self> {
-        let mut outcome = Ok(());
-        let tensor = Self::build(T::DTYPE, shape.into(), |out| outcome = fill(out))?;
-        outcome.map(|()| tensor)
+        Self::try_build(T::DTYPE, shape.into(), fill)
     }
 
     /// A tensor without axes.
@@ -113,10 +114,9 @@ impl Tensor {
         shape: Shape,
         fill: impl FnOnce(&mut [T]),
     ) -> Result<Self> {
-        Self::try_build(dtype, shape, |memory| {
-            fill(memory);
-            Ok(())
-        })
+        let mut made = Self::unwritten(dtype, shape)?;
+        fill(made.own_elements());
+        Ok(made)
     }
 
     /// [`Tensor::build`] where `fill` can fail.
@@ -125,11 +125,27 @@ impl Tensor {
         shape: Shape,
         fill: impl FnOnce(&mut [T]) -> Result<()>,
     ) -> Result<Self> {
-        debug_assert_eq!(dtype.size(), size_of::<T>());
-        let (mut buffer, size) = Self::allocate(dtype, &shape)?;
-        let memory = Arc::get_mut(&mut buffer).expect("a taken buffer has one holder");
-        fill(&mut memory.as_mut_slice::<T>()[..size])?;
+        let mut made = Self::unwritten(dtype, shape)?;
+        fill(made.own_elements())?;
+        Ok(made)
+    }
+
+    /// A tensor in memory of its own, which nobody has written yet.
+    fn unwritten(dtype: DType, shape: Shape) -> Result<Self> {
+        let buffer = Buffer::take(shape.checked_size("tensor")? * dtype.size())?;
         Ok(Self::from_buffer(dtype, shape, buffer))
+    }
+
+    /// The elements of a tensor that was just made.
+    fn own_elements<T: Element>(&mut self) -> &mut [T] {
+        debug_assert_eq!(self.dtype.size(), size_of::<T>());
+        let size = self.size();
+        let buffer = match &mut self.storage {
+            Storage::Cpu { memory, .. } => memory.get_mut(),
+            _ => None,
+        };
+        let buffer = buffer.expect("a new tensor is the only one in its memory");
+        &mut buffer.as_mut_slice::<T>()[..size]
     }
 
     /// The same tensor in memory of about its own size: a copy, if it is the only one in memory that is much larger. For what
@@ -150,12 +166,6 @@ impl Tensor {
             }
             _ => Ok(self),
         }
-    }
-
-    /// Memory for a tensor, and how many elements it holds; apart from [`Tensor::build`] so that it is compiled once.
-    fn allocate(dtype: DType, shape: &Shape) -> Result<(Arc<Buffer>, usize)> {
-        let size = shape.checked_size("tensor")?;
-        Ok((Buffer::take(size * dtype.size())?, size))
     }
 
     /// A tensor over memory that nobody else holds.

@@ -87,9 +87,8 @@ pub trait LossFunction: Any + Send + Sync {
         sample_weight: Option<&Tensor>,
     ) -> Result<Tensor> {
         let values = self.call(y_true, &ops::cast(y_pred, self.dtype())?)?;
-        let mask = reduce::both(y_pred.mask(), values.mask())?;
         let (name, reduction) = (self.name(), self.reduction());
-        reduce::weighted(name, &values, sample_weight, mask.as_ref(), reduction)
+        reduce::weighted(name, &values, sample_weight, y_pred.mask(), reduction)
     }
 }
 

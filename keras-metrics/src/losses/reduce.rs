@@ -63,7 +63,7 @@ impl From<Reduction> for String {
 }
 
 /// Where both masks keep a place.
-pub(super) fn both(a: Option<&Tensor>, b: Option<&Tensor>) -> Result<Option<Tensor>> {
+fn both(a: Option<&Tensor>, b: Option<&Tensor>) -> Result<Option<Tensor>> {
     match (a, b) {
         (Some(a), Some(b)) => ops::logical_and(a, b).map(Some),
         (Some(one), None) | (None, Some(one)) => Ok(Some(one.clone())),
@@ -71,7 +71,7 @@ pub(super) fn both(a: Option<&Tensor>, b: Option<&Tensor>) -> Result<Option<Tens
     }
 }
 
-/// Values times their weights, reduced; `owner` is the loss's name.
+/// Values times their weights, reduced; `owner` is the loss's name, `mask` that of the predictions, which the values' own joins.
 pub(super) fn weighted(
     owner: &str,
     values: &Tensor,
@@ -82,8 +82,9 @@ pub(super) fn weighted(
     if let Reduction::Unknown(name) = reduction {
         return Err(registry::unknown("reduction", name, NAMES.map(|(n, _)| n)));
     }
+    let mask = both(mask, values.mask())?;
     let by_count = matches!(reduction, Reduction::Mean | Reduction::SumOverBatchSize);
-    let weight = masked_weight(sample_weight, mask, values.dtype(), by_count)?;
+    let weight = masked_weight(sample_weight, mask.as_ref(), values.dtype(), by_count)?;
     let (values, weight) = match weight {
         Some(weight) => {
             let (values, weight) = same_rank(values, &weight, true)?;

@@ -127,6 +127,11 @@ impl Held {
     }
 
     /// The buffer, if nobody else holds it.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut Buffer> {
+        Arc::get_mut(self.0.as_mut()?)
+    }
+
+    /// The buffer itself, if nobody else holds it.
     pub(crate) fn into_unique(mut self) -> Option<Arc<Buffer>> {
         let mut buffer = self.0.take()?;
         Arc::get_mut(&mut buffer)?;

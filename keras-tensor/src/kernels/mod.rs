@@ -472,10 +472,8 @@ fn with_space<T: crate::Element>(
     size: usize,
     work: impl FnOnce(&mut [T]) -> Result<()>,
 ) -> Result<()> {
-    let mut space = Buffer::take(size * size_of::<T>())?;
-    let memory = Arc::get_mut(&mut space).expect("a taken buffer has one holder");
-    let outcome = work(elements(memory, size));
-    // Kept for the next one.
-    drop(Held::new(space));
-    outcome
+    // Kept for the next one when it goes.
+    let mut space = Held::new(Buffer::take(size * size_of::<T>())?);
+    let memory = space.get_mut().expect("a taken buffer has one holder");
+    work(elements(memory, size))
 }

@@ -4,7 +4,6 @@
 //! computes must not depend on the width: it treats each element alike.
 
 use num_traits::Float;
-use std::array::from_fn;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -259,7 +258,8 @@ impl<A: Register, B: Register<Element = A::Element>> Register for (A, B) {
     }
 }
 
-/// Vectors that every machine has: arrays, of which the compiler makes what it can.
+/// Vectors that every machine has: arrays, of which the compiler makes what it can. Loops over indices, as `from_fn` and
+/// iterators are functions of their own, which would be compiled for each kernel.
 #[allow(unsafe_code)]
 impl<T: Float, const N: usize> Register for [T; N] {
     type Element = T;
@@ -271,11 +271,12 @@ impl<T: Float, const N: usize> Register for [T; N] {
     }
     #[inline(always)]
     unsafe fn read_some(from: *const T, count: usize) -> Self {
-        // SAFETY: as promised, there are so many elements.
-        from_fn(|i| match i < count {
-            true => unsafe { *from.add(i) },
-            false => T::zero(),
-        })
+        let mut some = [T::zero(); N];
+        for (i, element) in some.iter_mut().enumerate().take(count) {
+            // SAFETY: as promised, there are so many elements.
+            *element = unsafe { *from.add(i) };
+        }
+        some
     }
     #[inline(always)]
     unsafe fn spread(element: T) -> Self {
@@ -298,47 +299,64 @@ impl<T: Float, const N: usize> Register for [T; N] {
         }
     }
     #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        from_fn(|i| self[i] + other[i])
-    }
-    #[inline(always)]
-    fn times(self, other: Self) -> Self {
-        from_fn(|i| self[i] * other[i])
-    }
-    #[inline(always)]
-    fn plus_product(self, a: Self, b: Self) -> Self {
-        // Where it is not an instruction, a fused multiply-add is a slow function.
-        if cfg!(target_arch = "aarch64") {
-            from_fn(|i| a[i].mul_add(b[i], self[i]))
-        } else {
-            from_fn(|i| self[i] + a[i] * b[i])
+    fn plus(mut self, other: Self) -> Self {
+        for i in 0..N {
+            self[i] = self[i] + other[i];
         }
+        self
     }
     #[inline(always)]
-    fn at_least(self, low: Self) -> Self {
-        from_fn(|i| if low[i] > self[i] { low[i] } else { self[i] })
+    fn times(mut self, other: Self) -> Self {
+        for i in 0..N {
+            self[i] = self[i] * other[i];
+        }
+        self
     }
     #[inline(always)]
-    fn at_most(self, high: Self) -> Self {
-        from_fn(|i| if high[i] < self[i] { high[i] } else { self[i] })
+    fn plus_product(mut self, a: Self, b: Self) -> Self {
+        for i in 0..N {
+            // Where it is not an instruction, a fused multiply-add is a slow function.
+            self[i] = match cfg!(target_arch = "aarch64") {
+                true => a[i].mul_add(b[i], self[i]),
+                false => self[i] + a[i] * b[i],
+            };
+        }
+        self
+    }
+    #[inline(always)]
+    fn at_least(mut self, low: Self) -> Self {
+        for i in 0..N {
+            self[i] = if low[i] > self[i] { low[i] } else { self[i] };
+        }
+        self
+    }
+    #[inline(always)]
+    fn at_most(mut self, high: Self) -> Self {
+        for i in 0..N {
+            self[i] = if high[i] < self[i] { high[i] } else { self[i] };
+        }
+        self
     }
 }
 
 impl<T: Float, const N: usize> Vector for [T; N] {
     #[inline(always)]
-    fn minus(self, other: Self) -> Self {
-        from_fn(|i| self[i] - other[i])
+    fn minus(mut self, other: Self) -> Self {
+        for i in 0..N {
+            self[i] = self[i] - other[i];
+        }
+        self
     }
     #[inline(always)]
     fn zipped(self, other: Self) -> [Self; 2] {
-        let of = |i: usize| {
-            if i.is_multiple_of(2) {
-                self[i / 2]
-            } else {
-                other[i / 2]
-            }
-        };
-        [from_fn(of), from_fn(|i| of(i + N))]
+        let mut both = [self; 2];
+        for i in 0..2 * N {
+            both[i / N][i % N] = match i % 2 {
+                0 => self[i / 2],
+                _ => other[i / 2],
+            };
+        }
+        both
     }
 }
 
@@ -457,7 +475,8 @@ mod x86 {
         unsafe {
             let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
             let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-            [low, high].map(|order| _mm512_permutex2var_ps(a, order, b))
+            let first = _mm512_permutex2var_ps(a, low, b);
+            [first, _mm512_permutex2var_ps(a, high, b)]
         }
     }
 

@@ -59,11 +59,14 @@ pub fn ones_like(x: impl Operand) -> Result<Tensor> {
 /// # Errors
 /// No memory.
 pub fn full_like(x: impl Operand, value: f64) -> Result<Tensor> {
-    let x = x.tensor()?;
-    if x.is_meta() {
-        return Ok(Tensor::meta(x.shape().clone(), x.dtype()));
+    fn inner(x: &dyn Operand, value: f64) -> Result<Tensor> {
+        let x = x.tensor()?;
+        if x.is_meta() {
+            return Ok(Tensor::meta(x.shape().clone(), x.dtype()));
+        }
+        filled(value, x.shape().clone(), x.dtype())
     }
-    filled(value, x.shape().clone(), x.dtype())
+    inner(&x, value)
 }
 
 /// The integers from `start` to before `stop`.
@@ -111,11 +114,14 @@ pub fn random(
 /// # Errors
 /// No memory.
 pub fn cast(x: impl Operand, dtype: DType) -> Result<Tensor> {
-    let x = x.tensor()?;
-    if x.dtype() == dtype {
-        return Ok(x.into_owned());
+    fn inner(x: &dyn Operand, dtype: DType) -> Result<Tensor> {
+        let x = x.tensor()?;
+        if x.dtype() == dtype {
+            return Ok(x.into_owned());
+        }
+        apply_one(Op::Cast(dtype), &[&x])
     }
-    apply_one(Op::Cast(dtype), &[&x])
+    inner(&x, dtype)
 }
 
 /// The same value without a derivative.
@@ -131,34 +137,37 @@ pub fn stop_gradient(x: impl Operand) -> Result<Tensor> {
 /// # Errors
 /// A shape with another number of elements.
 pub fn reshape(x: impl Operand, shape: &[isize]) -> Result<Tensor> {
-    let x = x.tensor()?;
-    let unknown = shape.iter().filter(|&&n| n < 0).count();
-    let known = shape
-        .iter()
-        .filter(|&&n| n >= 0)
-        .try_fold(1usize, |a, &n| a.checked_mul(n as usize))
-        .unwrap_or(usize::MAX);
-    let fits = match unknown {
-        0 => known == x.size(),
-        1 => shape.iter().all(|&n| n >= -1) && known > 0 && x.size().is_multiple_of(known),
-        _ => false,
-    };
-    if !fits {
-        return Err(Error::shape(
-            "reshape",
-            &[x.shape()],
-            format!(
-                "{shape:?} does not hold {} elements; at most one axis may be -1",
-                x.size()
-            ),
-        ));
+    fn inner(x: &dyn Operand, shape: &[isize]) -> Result<Tensor> {
+        let x = x.tensor()?;
+        let unknown = shape.iter().filter(|&&n| n < 0).count();
+        let known = shape
+            .iter()
+            .filter(|&&n| n >= 0)
+            .try_fold(1usize, |a, &n| a.checked_mul(n as usize))
+            .unwrap_or(usize::MAX);
+        let fits = match unknown {
+            0 => known == x.size(),
+            1 => shape.iter().all(|&n| n >= -1) && known > 0 && x.size().is_multiple_of(known),
+            _ => false,
+        };
+        if !fits {
+            return Err(Error::shape(
+                "reshape",
+                &[x.shape()],
+                format!(
+                    "{shape:?} does not hold {} elements; at most one axis may be -1",
+                    x.size()
+                ),
+            ));
+        }
+        let left = x.size().checked_div(known).unwrap_or(0);
+        let shape = shape
+            .iter()
+            .map(|&n| if n < 0 { left } else { n as usize })
+            .collect();
+        reshape_to(&x, shape)
     }
-    let left = x.size().checked_div(known).unwrap_or(0);
-    let shape = shape
-        .iter()
-        .map(|&n| if n < 0 { left } else { n as usize })
-        .collect();
-    reshape_to(&x, shape)
+    inner(&x, shape)
 }
 
 /// The same elements in another shape that is fully known.
@@ -166,11 +175,14 @@ pub fn reshape(x: impl Operand, shape: &[isize]) -> Result<Tensor> {
 /// # Errors
 /// A shape with another number of elements.
 pub fn reshape_to(x: impl Operand, shape: Shape) -> Result<Tensor> {
-    let x = x.tensor()?;
-    if *x.shape() == shape {
-        return Ok(x.into_owned());
+    fn inner(x: &dyn Operand, shape: Shape) -> Result<Tensor> {
+        let x = x.tensor()?;
+        if *x.shape() == shape {
+            return Ok(x.into_owned());
+        }
+        apply_one(Op::Reshape(shape), &[&x])
     }
-    apply_one(Op::Reshape(shape), &[&x])
+    inner(&x, shape)
 }
 
 /// A new axis of size 1 before `axis`; negative ones count from the end of the result.
@@ -223,11 +235,14 @@ pub fn transpose(x: impl Operand, order: Option<&[usize]>) -> Result<Tensor> {
 /// # Errors
 /// A shape that it does not broadcast to.
 pub fn broadcast_to(x: impl Operand, shape: impl Into<Shape>) -> Result<Tensor> {
-    let (x, shape) = (x.tensor()?, shape.into());
-    if *x.shape() == shape {
-        return Ok(x.into_owned());
+    fn inner(x: &dyn Operand, shape: Shape) -> Result<Tensor> {
+        let (x, shape) = (x.tensor()?, shape);
+        if *x.shape() == shape {
+            return Ok(x.into_owned());
+        }
+        apply_one(Op::Broadcast(shape), &[&x])
     }
-    apply_one(Op::Broadcast(shape), &[&x])
+    inner(&x, shape.into())
 }
 
 /// Each element along an axis several times, one after the other: `[1, 2]` twice is `[1, 1, 2, 2]`.
@@ -264,13 +279,16 @@ pub fn slice(x: impl Operand, begin: &[usize], size: &[usize]) -> Result<Tensor>
 /// # Errors
 /// The places are not inside.
 pub fn slice_axis(x: impl Operand, axis: isize, begin: usize, count: usize) -> Result<Tensor> {
-    let x = x.tensor()?;
-    let axis = x.shape().axis(axis, "slice")?;
-    let mut from: Shape = std::iter::repeat_n(0, x.rank()).collect();
-    let mut size = x.shape().clone();
-    from[axis] = begin;
-    size[axis] = count;
-    apply_one(Op::Slice(Slice { begin: from, size }), &[&x])
+    fn inner(x: &dyn Operand, axis: isize, begin: usize, count: usize) -> Result<Tensor> {
+        let x = x.tensor()?;
+        let axis = x.shape().axis(axis, "slice")?;
+        let mut from: Shape = std::iter::repeat_n(0, x.rank()).collect();
+        let mut size = x.shape().clone();
+        from[axis] = begin;
+        size[axis] = count;
+        apply_one(Op::Slice(Slice { begin: from, size }), &[&x])
+    }
+    inner(&x, axis, begin, count)
 }
 
 /// A border of one value.
@@ -321,9 +339,12 @@ pub fn stack(tensors: &[&Tensor], axis: isize) -> Result<Tensor> {
 /// # Errors
 /// A place that is not there.
 pub fn take(x: impl Operand, places: impl Operand, axis: isize) -> Result<Tensor> {
-    let (x, places) = (x.tensor()?, places.tensor()?);
-    let axis = x.shape().axis(axis, "take")?;
-    apply_one(Op::Gather(axis), &[&x, &places])
+    fn inner(x: &dyn Operand, places: &dyn Operand, axis: isize) -> Result<Tensor> {
+        let (x, places) = (x.tensor()?, places.tensor()?);
+        let axis = x.shape().axis(axis, "take")?;
+        apply_one(Op::Gather(axis), &[&x, &places])
+    }
+    inner(&x, &places, axis)
 }
 
 /// Integers as rows that are 1 at that place and 0 elsewhere, in a new last axis.

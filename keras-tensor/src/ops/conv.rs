@@ -98,36 +98,45 @@ pub fn conv_fused(
     bias: Option<&dyn Operand>,
     activation: Fused,
 ) -> Result<Tensor> {
-    let (x, kernel) = meet(&x, &kernel)?;
-    let (x, kernel) = (floating(&*x)?, floating(&*kernel)?);
-    let (strides, dilation) = (window.strides, window.dilation);
-    let space = axes_of_space(&[&x, &kernel], &[strides, dilation])?;
-    let (sizes, taps) = (&x.shape()[1..=space], &kernel.shape()[..space]);
-    let conv = Conv {
-        part: ConvPart::Output,
-        strides: strides.into(),
-        padding: window.padding.amounts(sizes, taps, strides, dilation),
-        dilation: dilation.into(),
-        groups: window.groups,
-        sizes: Spatial::new(),
-    };
-    if bias.is_none() && activation == Fused::Linear {
-        return apply_one(Op::Conv(conv), &[&x, &kernel]);
-    }
-    let fused = ConvFused {
-        conv,
-        activation,
-        has_scale: false,
-        has_bias: bias.is_some(),
-        has_residual: false,
-    };
-    match bias {
-        Some(bias) => {
-            let bias = cast(&*bias.tensor()?, x.dtype())?;
-            apply_one(Op::ConvFused(fused), &[&x, &kernel, &bias])
+    fn inner(
+        x: &dyn Operand,
+        kernel: &dyn Operand,
+        window: ConvWindow,
+        bias: Option<&dyn Operand>,
+        activation: Fused,
+    ) -> Result<Tensor> {
+        let (x, kernel) = meet(x, kernel)?;
+        let (x, kernel) = (floating(&*x)?, floating(&*kernel)?);
+        let (strides, dilation) = (window.strides, window.dilation);
+        let space = axes_of_space(&[&x, &kernel], &[strides, dilation])?;
+        let (sizes, taps) = (&x.shape()[1..=space], &kernel.shape()[..space]);
+        let conv = Conv {
+            part: ConvPart::Output,
+            strides: strides.into(),
+            padding: window.padding.amounts(sizes, taps, strides, dilation),
+            dilation: dilation.into(),
+            groups: window.groups,
+            sizes: Spatial::new(),
+        };
+        if bias.is_none() && activation == Fused::Linear {
+            return apply_one(Op::Conv(conv), &[&x, &kernel]);
         }
-        None => apply_one(Op::ConvFused(fused), &[&x, &kernel]),
+        let fused = ConvFused {
+            conv,
+            activation,
+            has_scale: false,
+            has_bias: bias.is_some(),
+            has_residual: false,
+        };
+        match bias {
+            Some(bias) => {
+                let bias = cast(&*bias.tensor()?, x.dtype())?;
+                apply_one(Op::ConvFused(fused), &[&x, &kernel, &bias])
+            }
+            None => apply_one(Op::ConvFused(fused), &[&x, &kernel]),
+        }
     }
+    inner(&x, &kernel, window, bias, activation)
 }
 
 /// The transpose of [`conv`]: what it would have to be given for `y` to come out, spread over `sizes` places in space.

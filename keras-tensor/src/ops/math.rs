@@ -5,12 +5,12 @@ use super::{Operand, broadcast_to, cast};
 use crate::op::{ArgReduce, ArgSort, Axes, Binary, Clip, CumSum, Fold, Reduce, Unary};
 use crate::{DType, Error, Op, Result, Tensor, apply_one};
 
-fn unary(op: Unary, x: impl Operand) -> Result<Tensor> {
+fn unary(op: Unary, x: &dyn Operand) -> Result<Tensor> {
     let t = x.tensor()?;
     if t.dtype().is_float() || (op.keeps_integers() && t.dtype() != DType::Bool) {
         apply_one(Op::Unary(op), &[&t])
     } else {
-        apply_one(Op::Unary(op), &[&*floating(&x)?])
+        apply_one(Op::Unary(op), &[&*floating(x)?])
     }
 }
 
@@ -21,7 +21,7 @@ macro_rules! unary_functions {
         /// # Errors
         /// No memory.
         pub fn $name(x: impl Operand) -> Result<Tensor> {
-            unary(Unary::$op, x)
+            unary(Unary::$op, &x)
         }
     )*};
 }
@@ -166,12 +166,15 @@ binary_functions! {
 /// # Errors
 /// Shapes that do not broadcast.
 pub fn divide(a: impl Operand, b: impl Operand) -> Result<Tensor> {
-    let (x, y) = meet(&a, &b)?;
-    if x.dtype().is_float() {
-        apply_one(Op::Binary(Binary::Div), &[&x, &y])
-    } else {
-        apply_one(Op::Binary(Binary::Div), &[&*floating(&x)?, &*floating(&y)?])
+    fn inner(a: &dyn Operand, b: &dyn Operand) -> Result<Tensor> {
+        let (x, y) = meet(a, b)?;
+        if x.dtype().is_float() {
+            apply_one(Op::Binary(Binary::Div), &[&x, &y])
+        } else {
+            apply_one(Op::Binary(Binary::Div), &[&*floating(&x)?, &*floating(&y)?])
+        }
     }
+    inner(&a, &b)
 }
 
 /// `a / b`, and 0 where `b` is 0.
@@ -179,12 +182,15 @@ pub fn divide(a: impl Operand, b: impl Operand) -> Result<Tensor> {
 /// # Errors
 /// Shapes that do not broadcast.
 pub fn divide_no_nan(a: impl Operand, b: impl Operand) -> Result<Tensor> {
-    let (a, b) = meet(&a, &b)?;
-    let (a, b) = (floating(&a)?, floating(&b)?);
-    let zero = equal(&b, 0.0)?;
-    let safe = where_(&zero, &super::ones_like(&b)?, &b)?;
-    let quotient = divide(&a, &safe)?;
-    where_(&zero, &super::zeros_like(&quotient)?, &quotient)
+    fn inner(a: &dyn Operand, b: &dyn Operand) -> Result<Tensor> {
+        let (a, b) = meet(a, b)?;
+        let (a, b) = (floating(&a)?, floating(&b)?);
+        let zero = equal(&b, 0.0)?;
+        let safe = where_(&zero, &super::ones_like(&b)?, &b)?;
+        let quotient = divide(&a, &safe)?;
+        where_(&zero, &super::zeros_like(&quotient)?, &quotient)
+    }
+    inner(&a, &b)
 }
 
 /// Elements kept between `min` and `max`.
@@ -192,16 +198,19 @@ pub fn divide_no_nan(a: impl Operand, b: impl Operand) -> Result<Tensor> {
 /// # Errors
 /// `min` is above `max`.
 pub fn clip(x: impl Operand, min: f64, max: f64) -> Result<Tensor> {
-    if min > max {
-        return Err(Error::argument(
-            "clip.min",
-            min,
-            format!("at most max, {max}"),
-        ));
+    fn inner(x: &dyn Operand, min: f64, max: f64) -> Result<Tensor> {
+        if min > max {
+            return Err(Error::argument(
+                "clip.min",
+                min,
+                format!("at most max, {max}"),
+            ));
+        }
+        let x = x.tensor()?;
+        let number = x.dtype().with_int_literal();
+        apply_one(Op::Clip(Clip { min, max }), &[&cast(&*x, number)?])
     }
-    let x = x.tensor()?;
-    let number = x.dtype().with_int_literal();
-    apply_one(Op::Clip(Clip { min, max }), &[&cast(&*x, number)?])
+    inner(&x, min, max)
 }
 
 /// Elements of `a` where `condition` is true, of `b` elsewhere; all three are broadcast.
@@ -209,10 +218,13 @@ pub fn clip(x: impl Operand, min: f64, max: f64) -> Result<Tensor> {
 /// # Errors
 /// Shapes that do not broadcast.
 pub fn where_(condition: impl Operand, a: impl Operand, b: impl Operand) -> Result<Tensor> {
-    let condition = condition.tensor()?;
-    let condition = cast(&condition, DType::Bool)?;
-    let (a, b) = meet(&a, &b)?;
-    apply_one(Op::Select, &[&condition, &a, &b])
+    fn inner(condition: &dyn Operand, a: &dyn Operand, b: &dyn Operand) -> Result<Tensor> {
+        let condition = condition.tensor()?;
+        let condition = cast(&condition, DType::Bool)?;
+        let (a, b) = meet(a, b)?;
+        apply_one(Op::Select, &[&condition, &a, &b])
+    }
+    inner(&condition, &a, &b)
 }
 
 /// Axes to fold: `None` for all, a number, or several; negative ones count from the last.
@@ -279,20 +291,23 @@ impl IntoAxes for Option<isize> {
 /// # Errors
 /// An axis that the tensor does not have.
 pub fn reduce(x: impl Operand, fold: Fold, axes: impl IntoAxes, keep_dims: bool) -> Result<Tensor> {
-    let x = x.tensor()?;
-    let axes = axes.axes(x.rank(), fold.name())?;
-    let x = match fold {
-        Fold::Sum | Fold::Prod => cast(&*x, counting(x.dtype()))?,
-        _ => x.into_owned(),
-    };
-    apply_one(
-        Op::Reduce(Reduce {
-            fold,
-            axes,
-            keep_dims,
-        }),
-        &[&x],
-    )
+    fn inner(x: &dyn Operand, fold: Fold, axes: &dyn IntoAxes, keep_dims: bool) -> Result<Tensor> {
+        let x = x.tensor()?;
+        let axes = axes.axes(x.rank(), fold.name())?;
+        let x = match fold {
+            Fold::Sum | Fold::Prod => cast(&*x, counting(x.dtype()))?,
+            _ => x.into_owned(),
+        };
+        apply_one(
+            Op::Reduce(Reduce {
+                fold,
+                axes,
+                keep_dims,
+            }),
+            &[&x],
+        )
+    }
+    inner(&x, fold, &axes, keep_dims)
 }
 
 /// The dtype that Keras sums elements of `dtype` in.
@@ -374,21 +389,24 @@ pub fn std(x: impl Operand, axes: impl IntoAxes) -> Result<Tensor> {
 /// # Errors
 /// An axis that the tensor does not have.
 pub fn moments(x: impl Operand, axes: impl IntoAxes, keep_dims: bool) -> Result<(Tensor, Tensor)> {
-    let x = floating(&x)?;
-    let axes = axes.axes(x.rank(), "moments")?;
-    let mean = reduce(&x, Fold::Mean, axes.clone(), true)?;
-    let variance = reduce(
-        &square(subtract(&x, &mean)?)?,
-        Fold::Mean,
-        axes.clone(),
-        keep_dims,
-    )?;
-    let mean = if keep_dims {
-        mean
-    } else {
-        super::reshape_to(&mean, variance.shape().clone())?
-    };
-    Ok((mean, variance))
+    fn inner(x: &dyn Operand, axes: &dyn IntoAxes, keep_dims: bool) -> Result<(Tensor, Tensor)> {
+        let x = floating(x)?;
+        let axes = axes.axes(x.rank(), "moments")?;
+        let mean = reduce(&x, Fold::Mean, axes.clone(), true)?;
+        let variance = reduce(
+            &square(subtract(&x, &mean)?)?,
+            Fold::Mean,
+            axes.clone(),
+            keep_dims,
+        )?;
+        let mean = if keep_dims {
+            mean
+        } else {
+            super::reshape_to(&mean, variance.shape().clone())?
+        };
+        Ok((mean, variance))
+    }
+    inner(&x, &axes, keep_dims)
 }
 
 /// `log(sum(exp(x)))` over axes, without overflow.
@@ -396,13 +414,16 @@ pub fn moments(x: impl Operand, axes: impl IntoAxes, keep_dims: bool) -> Result<
 /// # Errors
 /// An axis that the tensor does not have.
 pub fn logsumexp(x: impl Operand, axes: impl IntoAxes, keep_dims: bool) -> Result<Tensor> {
-    let x = floating(&x)?;
-    let axes = axes.axes(x.rank(), "logsumexp")?;
-    let top = finite_top(&x, axes.clone())?;
-    let total = reduce(&exp(subtract(&x, &top)?)?, Fold::Sum, axes, keep_dims)?;
-    let logarithm = log(&total)?;
-    let top = super::reshape_to(&top, logarithm.shape().clone())?;
-    add(&logarithm, &top)
+    fn inner(x: &dyn Operand, axes: &dyn IntoAxes, keep_dims: bool) -> Result<Tensor> {
+        let x = floating(x)?;
+        let axes = axes.axes(x.rank(), "logsumexp")?;
+        let top = finite_top(&x, axes.clone())?;
+        let total = reduce(&exp(subtract(&x, &top)?)?, Fold::Sum, axes, keep_dims)?;
+        let logarithm = log(&total)?;
+        let top = super::reshape_to(&top, logarithm.shape().clone())?;
+        add(&logarithm, &top)
+    }
+    inner(&x, &axes, keep_dims)
 }
 
 /// The largest elements over axes, which stay with size 1, as constants; 0 where that is not finite.
@@ -440,16 +461,19 @@ fn arg_reduce(x: impl Operand, axis: isize, largest: bool) -> Result<Tensor> {
 /// # Errors
 /// An axis that the tensor does not have.
 pub fn cumsum(x: impl Operand, axis: isize) -> Result<Tensor> {
-    let x = x.tensor()?;
-    let x = cast(&*x, x.dtype().with_int_literal())?;
-    let axis = x.shape().axis(axis, "cumsum")?;
-    apply_one(
-        Op::CumSum(CumSum {
-            axis,
-            reverse: false,
-        }),
-        &[&x],
-    )
+    fn inner(x: &dyn Operand, axis: isize) -> Result<Tensor> {
+        let x = x.tensor()?;
+        let x = cast(&*x, x.dtype().with_int_literal())?;
+        let axis = x.shape().axis(axis, "cumsum")?;
+        apply_one(
+            Op::CumSum(CumSum {
+                axis,
+                reverse: false,
+            }),
+            &[&x],
+        )
+    }
+    inner(&x, axis)
 }
 
 /// The places that would sort an axis ascending, as int32.
@@ -473,27 +497,30 @@ pub fn argsort(x: impl Operand, axis: isize) -> Result<Tensor> {
 /// # Errors
 /// `k` is larger than the axis.
 pub fn top_k(x: impl Operand, k: usize) -> Result<(Tensor, Tensor)> {
-    let x = x.tensor()?;
-    let axis = x.shape().axis(-1, "top_k")?;
-    let n = x.shape()[axis];
-    if k > n {
-        return Err(Error::argument("top_k.k", k, format!("at most {n}")));
+    fn inner(x: &dyn Operand, k: usize) -> Result<(Tensor, Tensor)> {
+        let x = x.tensor()?;
+        let axis = x.shape().axis(-1, "top_k")?;
+        let n = x.shape()[axis];
+        if k > n {
+            return Err(Error::argument("top_k.k", k, format!("at most {n}")));
+        }
+        let order = apply_one(
+            Op::ArgSort(ArgSort {
+                axis,
+                descending: true,
+            }),
+            &[&x],
+        )?;
+        let places = super::slice_axis(&order, axis as isize, 0, k)?;
+        // Rows side by side, so that one place names an element.
+        let rows = x.size() / n.max(1);
+        let starts = super::arange(0, rows as i64, DType::I32)?;
+        let starts = super::reshape_to(multiply(&starts, n as i32)?, [rows, 1].into())?;
+        let flat_places = add(super::reshape_to(&places, [rows, k].into())?, &starts)?;
+        let values = super::take(super::reshape_to(&x, [x.size()].into())?, &flat_places, 0)?;
+        Ok((super::reshape_to(&values, places.shape().clone())?, places))
     }
-    let order = apply_one(
-        Op::ArgSort(ArgSort {
-            axis,
-            descending: true,
-        }),
-        &[&x],
-    )?;
-    let places = super::slice_axis(&order, axis as isize, 0, k)?;
-    // Rows side by side, so that one place names an element.
-    let rows = x.size() / n.max(1);
-    let starts = super::arange(0, rows as i64, DType::I32)?;
-    let starts = super::reshape_to(multiply(&starts, n as i32)?, [rows, 1].into())?;
-    let flat_places = add(super::reshape_to(&places, [rows, k].into())?, &starts)?;
-    let values = super::take(super::reshape_to(&x, [x.size()].into())?, &flat_places, 0)?;
-    Ok((super::reshape_to(&values, places.shape().clone())?, places))
+    inner(&x, k)
 }
 
 /// Whether each target is among the `k` largest predictions `[batch, classes]`; ties count.

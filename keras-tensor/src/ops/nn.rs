@@ -31,11 +31,14 @@ pub fn softmax(x: impl Operand, axis: isize) -> Result<Tensor> {
 /// # Errors
 /// An axis that the tensor does not have.
 pub fn log_softmax(x: impl Operand, axis: isize) -> Result<Tensor> {
-    let x = floating(&x)?;
-    let axis = x.shape().axis(axis, "log_softmax")? as isize;
-    // The shift first, so that large logits lose no digits to the logarithm.
-    let shifted = subtract(&x, finite_top(&x, [axis])?)?;
-    subtract(&shifted, logsumexp(&shifted, [axis], true)?)
+    fn inner(x: &dyn Operand, axis: isize) -> Result<Tensor> {
+        let x = floating(x)?;
+        let axis = x.shape().axis(axis, "log_softmax")? as isize;
+        // The shift first, so that large logits lose no digits to the logarithm.
+        let shifted = subtract(&x, finite_top(&x, [axis])?)?;
+        subtract(&shifted, logsumexp(&shifted, [axis], true)?)
+    }
+    inner(&x, axis)
 }
 
 /// `x / max(|x|, epsilon)`, where `|x|` is the length over axes.
@@ -43,11 +46,15 @@ pub fn log_softmax(x: impl Operand, axis: isize) -> Result<Tensor> {
 /// # Errors
 /// An axis that the tensor does not have.
 pub fn normalize(x: impl Operand, axes: impl IntoAxes, epsilon: f64) -> Result<Tensor> {
-    let x = floating(&x)?;
-    let squares = reduce(square(&x)?, Fold::Sum, axes, true)?;
-    // The bound inside of the root, so that the derivative at 0 is finite.
-    let length = rsqrt(maximum(&squares, epsilon * epsilon)?)?;
-    multiply(&x, &length)
+    fn inner(x: &dyn Operand, axes: &dyn IntoAxes, epsilon: f64) -> Result<Tensor> {
+        let x = floating(x)?;
+        let axes = axes.axes(x.rank(), "normalize")?;
+        let squares = reduce(square(&x)?, Fold::Sum, axes, true)?;
+        // The bound inside of the root, so that the derivative at 0 is finite.
+        let length = rsqrt(maximum(&squares, epsilon * epsilon)?)?;
+        multiply(&x, &length)
+    }
+    inner(&x, &axes, epsilon)
 }
 
 /// Cross-entropy over the last axis of logits `[.., classes]` with probabilities of the same shape:
@@ -73,11 +80,19 @@ pub fn dense(
     bias: Option<&dyn Operand>,
     activation: Fused,
 ) -> Result<Tensor> {
-    let (x, kernel) = meet(&x, &kernel)?;
-    match bias {
-        Some(bias) => apply_one(Op::Dense(activation), &[&x, &kernel, &*bias.tensor()?]),
-        None => apply_one(Op::Dense(activation), &[&x, &kernel]),
+    fn inner(
+        x: &dyn Operand,
+        kernel: &dyn Operand,
+        bias: Option<&dyn Operand>,
+        activation: Fused,
+    ) -> Result<Tensor> {
+        let (x, kernel) = meet(x, kernel)?;
+        match bias {
+            Some(bias) => apply_one(Op::Dense(activation), &[&x, &kernel, &*bias.tensor()?]),
+            None => apply_one(Op::Dense(activation), &[&x, &kernel]),
+        }
     }
+    inner(&x, &kernel, bias, activation)
 }
 
 /// An activation by itself.

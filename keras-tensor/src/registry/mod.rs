@@ -4,15 +4,17 @@
 //! [`family!`](crate::family). Wherever Keras takes a string or an object, functions here take `impl Into<Newtype>`.
 //! A string that names nothing is an error where the setting is first used, with the nearest known name.
 
+mod config;
 pub mod keras2;
+
+pub use config::{Config, read_argument, read_config};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::any::Any;
-use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use crate::{Error, Result};
 
@@ -43,15 +45,16 @@ pub trait Family: 'static {
 /// # Errors
 /// A config that does not fit the class.
 pub fn from_config<C: DeserializeOwned>(class_name: &str, config: &Value) -> Result<C> {
-    C::deserialize(&*arguments(class_name, config)?).map_err(|e| unfit(class_name, &e))
+    C::deserialize(arguments(class_name, config)?).map_err(|e| unfit(class_name, &e))
 }
 
 /// The arguments that a config holds; they come as a map, since a class that could be read from any JSON would be compiled for
 /// lists, too.
-fn arguments<'a>(class_name: &str, config: &'a Value) -> Result<Cow<'a, Map<String, Value>>> {
+fn arguments<'a>(class_name: &str, config: &'a Value) -> Result<&'a Map<String, Value>> {
+    static NONE: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
     match config {
-        Value::Null => Ok(Cow::Owned(Map::new())),
-        Value::Object(arguments) => Ok(Cow::Borrowed(arguments)),
+        Value::Null => Ok(&NONE),
+        Value::Object(arguments) => Ok(arguments),
         other => Err(unfit(class_name, &format!("{other} is no object"))),
     }
 }
@@ -66,7 +69,11 @@ fn unfit(class_name: &str, problem: &dyn fmt::Display) -> Error {
 /// The config of a value if it is a `C`; used by the tables.
 pub fn to_config<C: Serialize + 'static>(value: &dyn Any) -> Option<Result<Value>> {
     let config = serde_json::to_value(value.downcast_ref::<C>()?);
-    Some(config.map_err(|e| unfit(std::any::type_name::<C>(), &e)))
+    Some(written(std::any::type_name::<C>(), config))
+}
+
+fn written(class_name: &str, config: serde_json::Result<Value>) -> Result<Value> {
+    config.map_err(|e| unfit(class_name, &e))
 }
 
 /// A member of a family, given as a value or by name.

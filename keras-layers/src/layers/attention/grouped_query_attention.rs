@@ -53,11 +53,15 @@ layer! {
         some bias_constraint: Option<Constraint> = None,
         /// Fixes what is dropped.
         some seed: Option<u32> = None,
-        /// Accepted for Keras's sake: here there is one way to compute attention.
-        #[serde(skip)]
-        set flash_attention: bool = false,
     } keeps {
         heads: Slot,
+    }
+}
+
+impl GroupedQueryAttention {
+    /// Accepted for Keras's sake: here there is one way to compute attention.
+    pub fn flash_attention(self, _: bool) -> Self {
+        self
     }
 }
 

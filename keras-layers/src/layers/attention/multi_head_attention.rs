@@ -62,9 +62,6 @@ layer! {
         some bias_constraint: Option<Constraint> = None,
         /// Fixes what is dropped.
         some seed: Option<u32> = None,
-        /// Accepted for Keras's sake: here there is one way to compute attention.
-        #[serde(skip)]
-        set flash_attention: bool = false,
     } keeps {
         heads: Slot,
     }
@@ -79,6 +76,11 @@ pub(super) fn check_sizes(sizes: &[(&str, usize)]) -> Result<()> {
 }
 
 impl MultiHeadAttention {
+    /// Accepted for Keras's sake: here there is one way to compute attention.
+    pub fn flash_attention(self, _: bool) -> Self {
+        self
+    }
+
     /// The shape of the output's features.
     fn features(&self, query: &Dims) -> Result<Vec<usize>> {
         let Some(shape) = &self.output_shape else {

@@ -96,7 +96,7 @@ macro_rules! conv {
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
                 let window = self.window();
                 let bias = self.use_bias.then_some(&self.bias);
-                window.around(x, bias, &self.activation, |x, end| {
+                window.around(x, bias, &self.activation, &mut |x, end| {
                     window.convolve(x, &self.kernel, self.groups, end)
                 })
             }

@@ -89,7 +89,7 @@ macro_rules! depthwise {
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
                 let window = self.window();
                 let bias = self.use_bias.then_some(&self.bias);
-                window.around(x, bias, &self.activation, |x, end| {
+                window.around(x, bias, &self.activation, &mut |x, end| {
                     window.convolve_each(x, &self.kernel, end)
                 })
             }

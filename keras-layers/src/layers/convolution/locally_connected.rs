@@ -91,7 +91,7 @@ macro_rules! locally_connected {
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
                 let local = self.local(&x.shape().into())?;
                 let none = Activation::default();
-                let mut y = self.window().around(x, None, &none, |x, _| local.call(x, &self.kernel))?;
+                let mut y = self.window().around(x, None, &none, &mut |x, _| local.call(x, &self.kernel))?;
                 if self.use_bias {
                     y = ops::add(y, local.bias(&self.bias)?)?;
                 }

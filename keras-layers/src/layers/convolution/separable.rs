@@ -118,7 +118,7 @@ macro_rules! separable {
                 };
                 let window = self.window();
                 let bias = self.use_bias.then_some(&self.bias);
-                window.around(x, bias, &self.activation, |x, end| {
+                window.around(x, bias, &self.activation, &mut |x, end| {
                     let each = window.convolve_each(x, &self.depthwise_kernel, End::default())?;
                     ops::conv_fused(&each, &self.pointwise_kernel, MIXING, end.bias, end.activation)
                 })

@@ -89,7 +89,7 @@ macro_rules! transposed {
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
                 let window = self.window();
                 let bias = self.use_bias.then_some(&self.bias);
-                window.around(x, bias, &self.activation, |x, end| {
+                window.around(x, bias, &self.activation, &mut |x, end| {
                     let sizes = grown(&window, &x.shape()[1..=$space], self.output_padding.as_deref())?;
                     let (strides, dilation) = (window.strides, window.dilation);
                     let padding = window.padding()?;

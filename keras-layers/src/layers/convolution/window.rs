@@ -84,22 +84,14 @@ impl Window<'_> {
         x: &Tensor,
         bias: Option<&Weight>,
         activation: &Activation,
-        work: impl FnOnce(&Tensor, End) -> Result<Tensor>,
+        work: &mut dyn FnMut(&Tensor, End) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let fused = activation.fused()?;
         let end = End {
             bias: bias.map(|bias| bias as &dyn Operand),
             activation: fused.unwrap_or_default(),
         };
-        let y = if self.data_format.is_channels_first()? {
-            let rank = self.taps.len() + 2;
-            let to_last: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
-            let to_first: Vec<usize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
-            let y = work(&ops::transpose(x, Some(&to_last))?, end)?;
-            ops::transpose(y, Some(&to_first))?
-        } else {
-            work(x, end)?
-        };
+        let y = self.data_format.channels_last(x, &mut |x| work(x, end))?;
         match fused {
             Some(_) => Ok(y),
             None => activation.call(&y),

@@ -29,7 +29,7 @@ macro_rules! merge_layers {
             }
 
             fn call_many(&self, inputs: &Arguments<Tensor>, _: &Call) -> Result<Outputs> {
-                merge(inputs, $how)
+                merge(inputs, &$how)
             }
         }
     )*};
@@ -46,22 +46,22 @@ merge_layers! {
     /// assert_eq!(sum[0].to_string(), "[[2 2 2]\n [2 2 2]]");
     /// # Ok::<(), keras_tensor::Error>(())
     /// ```
-    Add "add" |all: &[Tensor]| fold(all, |a, b| ops::add(a, b)), Follows::Sum;
+    Add "add" |all: &[Tensor]| fold(all, &|a, b| ops::add(a, b)), Follows::Sum;
 
     /// The mean of tensors; those of lower rank get new axes after the batch.
     Average "average" |all: &[Tensor]| {
-        ops::divide(fold(all, |a, b| ops::add(a, b))?, all.len() as f64)
+        ops::divide(fold(all, &|a, b| ops::add(a, b))?, all.len() as f64)
     };
 
     /// The largest of tensors, element by element; those of lower rank get new axes after the batch.
     ///
     /// Where a tensor is masked, the others count.
-    Maximum "maximum" |all: &[Tensor]| choose(all, |a, b| ops::maximum(a, b));
+    Maximum "maximum" |all: &[Tensor]| choose(all, &|a, b| ops::maximum(a, b));
 
     /// The smallest of tensors, element by element; those of lower rank get new axes after the batch.
     ///
     /// Where a tensor is masked, the others count.
-    Minimum "minimum" |all: &[Tensor]| choose(all, |a, b| ops::minimum(a, b));
+    Minimum "minimum" |all: &[Tensor]| choose(all, &|a, b| ops::minimum(a, b));
 
     /// The product of tensors; those of lower rank get new axes after the batch.
     ///
@@ -79,7 +79,7 @@ merge_layers! {
 }
 
 /// Folds tensors; a masked place takes the value of what it meets.
-fn choose(all: &[Tensor], f: impl Fn(&Tensor, &Tensor) -> Result<Tensor>) -> Result<Tensor> {
+fn choose(all: &[Tensor], f: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>) -> Result<Tensor> {
     let mask_of = |x: &Tensor| x.mask().map(|m| beside(m, x)).transpose();
     let Some((first, rest)) = all.split_first() else {
         return Err(Error::argument("inputs", "no tensors", "at least one"));
@@ -112,7 +112,7 @@ fn multiply(all: &[Tensor]) -> Result<Tensor> {
             None => Ok(x.clone()),
         })
         .collect::<Result<Vec<_>>>()?;
-    let product = fold(&seen, |a, b| ops::multiply(a, b))?;
+    let product = fold(&seen, &|a, b| ops::multiply(a, b))?;
     match union_of_masks(all)? {
         Some(mask) => ops::where_(
             beside(&mask, &product)?,

@@ -38,7 +38,7 @@ pub(super) fn misfit(layer: &str, inputs: &[Dims], wanted: &str) -> Error {
 /// Merges a list of tensors, those of lower rank with new axes after the batch; the output is masked where all are.
 pub(super) fn merge(
     inputs: &Arguments<Tensor>,
-    how: impl FnOnce(&[Tensor]) -> Result<Tensor>,
+    how: &dyn Fn(&[Tensor]) -> Result<Tensor>,
 ) -> Result<Outputs> {
     inputs.first()?;
     let all = inputs.inputs();
@@ -54,7 +54,7 @@ pub(super) fn merge(
 /// Folds a list that is not empty from the left.
 pub(super) fn fold(
     all: &[Tensor],
-    f: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+    f: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let (first, rest) = all
         .split_first()
@@ -67,7 +67,7 @@ pub(super) fn union_of_masks(all: &[Tensor]) -> Result<Option<Tensor>> {
     let masks: Option<Vec<Tensor>> = all.iter().map(|x| x.mask().cloned()).collect();
     match masks {
         Some(masks) if masks.windows(2).all(|m| m[0].shape() == m[1].shape()) => {
-            fold(&masks, |a, b| ops::logical_or(a, b)).map(Some)
+            fold(&masks, &|a, b| ops::logical_or(a, b)).map(Some)
         }
         _ => Ok(None),
     }

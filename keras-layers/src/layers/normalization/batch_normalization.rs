@@ -3,11 +3,10 @@ use keras_tensor::{DType, Error, Result, Shape, Tensor, ops};
 
 use super::renorm::{Renorm, RenormClipping, keep};
 use super::scale::{in_one, scaled, widened};
-use crate::axes::one_axis;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
-use crate::{Call, Declare, Dims, Following, Layer, Weight, Weights};
+use crate::{Axis, Call, Declare, Dims, Following, Layer, Weight, Weights};
 
 layer! {
     /// Brings each feature to mean 0 and variance 1: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
@@ -18,8 +17,7 @@ layer! {
     /// give towards what the moving ones would (Ioffe, 2017).
     BatchNormalization() {
         /// The axis of features; -1 by default.
-        #[serde(deserialize_with = "one_axis")]
-        set axis: isize = -1,
+        into axis: Axis = Axis(-1),
         /// How much of the moving averages stays at each step; 0.99 by default.
         set momentum: f64 = 0.99,
         /// Added to the variance; 0.001 by default.
@@ -96,7 +94,7 @@ impl Layer for BatchNormalization {
     }
 
     fn build(&self, input: &Dims, w: &mut Weights) -> Result<()> {
-        let features = input.axis(self.axis)?;
+        let features = input.axis(self.axis.0)?;
         if self.scale {
             let gamma = Declare::of(
                 &self.gamma_initializer,
@@ -137,7 +135,7 @@ impl Layer for BatchNormalization {
     }
 
     fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
-        let axis = x.shape().axis(self.axis, "batch_normalization")?;
+        let axis = x.shape().axis(self.axis.0, "batch_normalization")?;
         if x.mask().is_some_and(|m| m.rank() > x.rank()) {
             return Err(Error::shape(
                 "batch_normalization",
@@ -162,7 +160,7 @@ impl Layer for BatchNormalization {
     }
 
     fn call_then(&self, x: &Tensor, then: &Following, cx: &Call) -> Result<Option<Tensor>> {
-        let axis = x.shape().axis(self.axis, "batch_normalization")?;
+        let axis = x.shape().axis(self.axis.0, "batch_normalization")?;
         let trains = cx.is_training() && cx.is_trainable();
         let is_wide = matches!(x.dtype(), DType::F32 | DType::F64);
         let is_bound = matches!(then.activation, Fused::Linear | Fused::Relu | Fused::Relu6);

@@ -23,7 +23,7 @@ macro_rules! adaptive {
             }
 
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
-                channels_last(x, $space, &self.data_format, |x| {
+                channels_last(x, $space, &self.data_format, &mut |x| {
                     ops::adaptive_pool(x, Pooling::$pooling, &self.output_size)
                 })
             }

@@ -17,7 +17,7 @@ pub use window::{
 };
 
 use keras_tensor::registry::Entry;
-use keras_tensor::{Error, Result, Tensor, ops};
+use keras_tensor::{Error, Result, Tensor};
 
 use super::entry;
 use crate::{DataFormat, Layer};
@@ -43,23 +43,17 @@ pub(super) const TABLE: &[Entry<dyn Layer>] = &[
     entry::<MaxPooling3D>("MaxPooling3D"),
 ];
 
-/// `work` with channels last.
+/// `work` with channels last, on an input with this many axes of space.
 fn channels_last(
     x: &Tensor,
     space: usize,
     data_format: &DataFormat,
-    work: impl FnOnce(&Tensor) -> Result<Tensor>,
+    work: &mut dyn FnMut(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let rank = space + 2;
     if x.rank() != rank {
         let wanted = format!("{rank} axes: batch, {space} of space, channels");
         return Err(Error::shape("pooling", &[x.shape()], wanted));
     }
-    if !data_format.is_channels_first()? {
-        return work(x);
-    }
-    let to_last: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
-    let to_first: Vec<usize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
-    let y = work(&ops::transpose(x, Some(&to_last))?)?;
-    ops::transpose(y, Some(&to_first))
+    data_format.channels_last(x, work)
 }

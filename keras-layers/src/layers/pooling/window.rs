@@ -92,7 +92,7 @@ macro_rules! pooling {
 
             fn call(&self, x: &Tensor, _: &Call) -> Result<Tensor> {
                 let padding = padding(&self.padding)?;
-                channels_last(x, $space, &self.data_format, |x| {
+                channels_last(x, $space, &self.data_format, &mut |x| {
                     let (window, strides) = (&self.pool_size, &self.strides);
                     ops::pool(x, Pooling::$pooling, window, strides, padding)
                 })

@@ -95,21 +95,6 @@ impl Window<'_> {
         Ok(state.as_slice().into())
     }
 
-    /// `work` on a step with channels last.
-    fn channels_last(
-        &self,
-        x: &Tensor,
-        work: impl FnOnce(&Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        if self.channel_axis()? != 1 {
-            return work(x);
-        }
-        let rank = x.rank();
-        let to_last: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
-        let to_first: Vec<usize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
-        ops::transpose(work(&ops::transpose(x, Some(&to_last))?)?, Some(&to_first))
-    }
-
     /// The convolution of all gates, with the input of each gate times its factor.
     fn gates(
         &self,
@@ -119,7 +104,9 @@ impl Window<'_> {
         conv: &dyn Fn(&Tensor, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let kernel = kernel.tensor()?;
-        let with = |x: &Tensor, kernel: &Tensor| self.channels_last(x, |x| conv(x, kernel));
+        let with = |x: &Tensor, kernel: &Tensor| {
+            self.data_format.channels_last(x, &mut |x| conv(x, kernel))
+        };
         match factors {
             [] => with(x, &kernel),
             [one] => with(&ops::multiply(x, one)?, &kernel),

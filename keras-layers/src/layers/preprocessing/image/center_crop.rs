@@ -34,7 +34,7 @@ impl Layer for CenterCrop {
     fn call(&self, x: &Tensor, cx: &Call) -> Result<Tensor> {
         let x = ops::cast(x, cx.compute_dtype())?;
         let size @ [height, width] = [self.height, self.width];
-        on_images(&x, &self.data_format, |images| {
+        on_images(&x, &self.data_format, &mut |images| {
             let (rows, columns) = (images.shape()[1], images.shape()[2]);
             if rows < height || columns < width {
                 let part = ops::crop_to_ratio(images, size)?;

@@ -25,10 +25,10 @@ use crate::{DataFormat, Seed};
 fn on_images(
     x: &Tensor,
     data_format: &DataFormat,
-    work: impl FnOnce(&Tensor) -> Result<Tensor>,
+    work: &mut dyn FnMut(&Tensor) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let is_single = x.rank() == 3;
-    let mut x = match x.rank() {
+    let x = match x.rank() {
         3 => ops::expand_dims(x, 0)?,
         4 => x.clone(),
         _ => {
@@ -37,14 +37,7 @@ fn on_images(
             return Err(Error::shape("an image layer", &[x.shape()], wanted));
         }
     };
-    let is_first = data_format.is_channels_first()?;
-    if is_first {
-        x = ops::transpose(x, Some(&[0, 2, 3, 1]))?;
-    }
-    let mut y = work(&x)?;
-    if is_first {
-        y = ops::transpose(y, Some(&[0, 3, 1, 2]))?;
-    }
+    let y = data_format.channels_last(&x, work)?;
     match is_single {
         true => ops::squeeze(y, 0),
         false => Ok(y),

@@ -63,7 +63,7 @@ impl Layer for RandomFlip {
         if !cx.is_training() || x.is_meta() {
             return Ok(x);
         }
-        on_images(&x, &self.data_format, |images| {
+        on_images(&x, &self.data_format, &mut |images| {
             let flips = drawn(images, [0.0, 1.0], &self.state)?;
             let flips: Vec<bool> = flips.into_iter().map(|f| f <= 0.5).collect();
             let flips = Tensor::new(&flips, Shape::from([flips.len(), 1, 1, 1]))?;

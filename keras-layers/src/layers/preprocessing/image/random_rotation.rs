@@ -52,7 +52,7 @@ impl Layer for RandomRotation {
         }
         let (interpolation, fill_mode) = moving(&self.interpolation, &self.fill_mode)?;
         let degrees = self.factor.of("RandomRotation.factor")?.map(|f| f * 360.0);
-        on_images(&x, &self.data_format, |images| {
+        on_images(&x, &self.data_format, &mut |images| {
             let middle = [1, 2].map(|axis| 0.5 * (images.shape()[axis] as f32 - 1.0));
             let angles = drawn(images, degrees, &self.state)?;
             let turns: Vec<_> = angles.iter().map(|&a| turned(a, middle)).collect();

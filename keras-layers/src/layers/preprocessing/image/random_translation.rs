@@ -63,7 +63,7 @@ impl Layer for RandomTranslation {
         }
         let (interpolation, fill_mode) = moving(&self.interpolation, &self.fill_mode)?;
         let [height, width] = self.bounds()?;
-        on_images(&x, &self.data_format, |images| {
+        on_images(&x, &self.data_format, &mut |images| {
             let down = drawn(images, height, &self.state)?;
             let right = drawn(images, width, &self.state)?;
             let (rows, columns) = (images.shape()[1] as f32, images.shape()[2] as f32);

@@ -74,7 +74,7 @@ impl Layer for RandomZoom {
         }
         let (interpolation, fill_mode) = moving(&self.interpolation, &self.fill_mode)?;
         let (height, width) = self.zooms()?;
-        on_images(&x, &self.data_format, |images| {
+        on_images(&x, &self.data_format, &mut |images| {
             let height = drawn(images, height, &self.state)?;
             let width = match width {
                 Some(width) => drawn(images, width, &self.state)?,

@@ -53,7 +53,7 @@ impl Layer for Resizing {
             return Err(Error::argument("crop_to_aspect_ratio", "both", wanted));
         }
         let size = [self.height, self.width];
-        on_images(x, &self.data_format, |images| {
+        on_images(x, &self.data_format, &mut |images| {
             let fitting = match (self.crop_to_aspect_ratio, self.pad_to_aspect_ratio) {
                 (true, _) => ops::crop_to_ratio(images, size)?,
                 (_, true) => ops::pad_to_ratio(images, size, self.fill_value)?,
