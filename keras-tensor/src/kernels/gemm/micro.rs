@@ -22,8 +22,10 @@ pub(in crate::kernels) struct Tile<T> {
     pub(super) b_row: usize,
     /// Elements from two vectors of columns to the next two.
     pub(super) b_panel: usize,
-    /// Elements from what is read of `b` to what is asked for then.
-    pub(super) b_soon: usize,
+    /// What is asked for while the first row of `b` is read, and elements from there to what is for the next: the machine has
+    /// it in a cache then when it is read. Nothing need be there.
+    pub(super) soon: *const T,
+    pub(super) soon_row: usize,
     pub(super) c: *mut T,
     pub(super) c_row: usize,
     /// Columns of the last vector that do not belong to `c`.
@@ -88,7 +90,7 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
         for i in 0..ROWS {
             a[i] = t.a.wrapping_add(i / 3 * 3 * t.a_row);
         }
-        let mut b = t.b;
+        let (mut b, mut soon) = (t.b, t.soon);
         // Where the next rows are going to be written, which the machine does not foresee.
         for i in ROWS..2 * ROWS {
             for j in 0..VECTORS {
@@ -105,7 +107,7 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
                 // Not after the reads: the compiler would not keep them together then.
                 for j in 0..VECTORS {
                     if j % 2 * V::LANES * size_of::<V::Element>() % LINE == 0 {
-                        expect(b.wrapping_add(column(j) + t.b_soon));
+                        expect(soon.wrapping_add(column(j)));
                     }
                 }
                 let mut right = [V::nothing(); VECTORS];
@@ -122,6 +124,7 @@ unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::
                     a[i] = a[i].wrapping_add(t.a_column);
                 }
                 b = b.wrapping_add(t.b_row);
+                soon = soon.wrapping_add(t.soon_row);
             }
             if in_run == 0 {
                 in_run = t.a_runs.others;

@@ -13,8 +13,9 @@ use super::{PANELS, PIECES, Product, Right, is_read, packed_at};
 
 /// Bytes of the shared axis in a block.
 const DEPTH: usize = 2048;
-/// Bytes of the right factor in a block.
+/// Bytes of the right factor in a block, and where there are two tiles.
 const BLOCK: usize = 512 << 10;
+const BLOCK_OF_TWO: usize = 128 << 10;
 /// Rows of a right factor from those that are read to those that are asked for, while they may not be in a cache.
 const SOON: usize = 64;
 /// Tiles of a left factor that are turned at once.
@@ -105,7 +106,12 @@ impl<'a, T: Real> Work<'a, T> {
         let blocks = blocks_of::<T>(depth);
         let longest = depth.div_ceil(blocks);
         let width = self.panels.whole;
-        let at_once = (BLOCK / (longest.max(1) * width * size_of::<T>())).max(1);
+        // Two tiles wait for what they read as long as they compute: only the first panels are not asked for before.
+        let block = match self.product.right {
+            Right::Packed(_) if tiles.len() == 2 => BLOCK_OF_TWO,
+            _ => BLOCK,
+        };
+        let at_once = (block / (longest.max(1) * width * size_of::<T>())).max(1);
         let rows = self.rows(tiles.start).start..self.rows(tiles.end - 1).end;
         let most = T::kernels().rows();
         let of_left = match self.read_left(at_once.min(panels.len())) {
@@ -119,16 +125,23 @@ impl<'a, T: Real> Work<'a, T> {
         };
         let done = with_space(of_left + of_right, |room: &mut [T]| {
             let (left_room, right_room) = room.split_at_mut(of_left);
-            for block in 0..blocks {
-                for first in panels.clone().step_by(at_once) {
-                    let place = Place {
-                        depth: block * depth / blocks..(block + 1) * depth / blocks,
-                        is_first: block == 0,
-                        is_last: block + 1 == blocks,
-                        panels: first..(first + at_once).min(panels.end),
-                    };
-                    self.block(&place, tiles.clone(), left_room, right_room);
-                }
+            let groups = panels.len().div_ceil(at_once);
+            let of_block = |block: usize| block * depth / blocks..(block + 1) * depth / blocks;
+            let of_group = |group: usize| {
+                let first = panels.start + group * at_once;
+                first..(first + at_once).min(panels.end)
+            };
+            for i in 0..blocks * groups {
+                let (block, next) = (i / groups, i + 1);
+                let place = Place {
+                    depth: of_block(block),
+                    is_first: block == 0,
+                    is_last: block + 1 == blocks,
+                    panels: of_group(i % groups),
+                    next: (next < blocks * groups)
+                        .then(|| (of_block(next / groups), of_group(next % groups))),
+                };
+                self.block(&place, tiles.clone(), left_room, right_room);
             }
             Ok(())
         });
@@ -211,6 +224,11 @@ impl<'a, T: Real> Work<'a, T> {
                     kernel = kernels.wide;
                 }
                 let (right, b_row, b_panel) = self.right(at, read_right, i, right_room);
+                let (soon, soon_row) = match self.coming(at, i, t, tiles.len()) {
+                    Some(coming) => coming,
+                    None if t == 0 && is_cold => (right.as_ptr().wrapping_add(SOON * b_row), b_row),
+                    None => (right.as_ptr(), b_row),
+                };
                 // SAFETY: no other thread was given these rows and columns.
                 #[allow(unsafe_code)]
                 let mut out = unsafe { self.out.tile(rows.clone(), columns.clone()) };
@@ -223,7 +241,8 @@ impl<'a, T: Real> Work<'a, T> {
                     b: right.as_ptr(),
                     b_row,
                     b_panel,
-                    b_soon: if t == 0 && is_cold { SOON * b_row } else { 0 },
+                    soon,
+                    soon_row,
                     c: out.first,
                     c_row: out.row,
                     missing,
@@ -242,6 +261,23 @@ impl<'a, T: Real> Work<'a, T> {
                 }
             }
         }
+    }
+
+    /// The part of what comes after a panel of a block that one of some tiles asks for, and elements of it for each row: all
+    /// tiles take as long then, however long a cache waits for what they read.
+    fn coming(&self, at: &Place, i: usize, t: usize, tiles: usize) -> Option<(*const T, usize)> {
+        let Right::Packed(all) = self.product.right else {
+            return None;
+        };
+        let (depth, panels) = at.next.as_ref()?;
+        let i = panels.start + (i - at.panels.start);
+        if !panels.contains(&i) || tiles == 1 {
+            return None;
+        }
+        let Panel { columns, width } = self.panels.at(i);
+        let start = columns.start * self.product.depth + depth.start * width;
+        let first = start + t * depth.len() * width / tiles;
+        Some((all.as_ptr().wrapping_add(first), width / tiles))
     }
 
     /// Elements of a whole panel of a block that is laid out.
@@ -360,4 +396,6 @@ struct Place {
     is_first: bool,
     is_last: bool,
     panels: Range<usize>,
+    /// The part of the shared axis and the panels that come after.
+    next: Option<(Range<usize>, Range<usize>)>,
 }
