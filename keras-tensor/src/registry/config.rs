@@ -71,3 +71,37 @@ macro_rules! config {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Debug, Default, PartialEq)]
+    struct Leaky {
+        slope: f64,
+        name: Option<String>,
+    }
+    crate::config! { Leaky { slope, name } }
+
+    #[test]
+    fn arguments_are_set_over_the_defaults() {
+        let read = |config| Leaky::deserialize(&config);
+        let named = read(json!({"name": "a", "of_another_version": [1]})).unwrap();
+        let name = Some("a".to_string());
+        assert_eq!(named, Leaky { slope: 0.0, name });
+        let none = read(json!({"slope": 0.5, "name": null})).unwrap();
+        assert_eq!(
+            none,
+            Leaky {
+                slope: 0.5,
+                name: None
+            }
+        );
+        let error = read(json!({"slope": "steep"})).unwrap_err().to_string();
+        assert!(
+            error.starts_with("slope: ") && error.contains("steep"),
+            "{error}"
+        );
+    }
+}
