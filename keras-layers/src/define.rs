@@ -6,6 +6,7 @@
 /// `set` takes the field's own type, `into` whatever converts to it, `some` whatever converts to the `T` of an
 /// `Option<T>`. Keras's config holds the fields under their names; what follows `keeps` (weights, seeds) begins empty
 /// and is not part of it.
+/// Attributes of serde say how a field is written; it is read by its name.
 macro_rules! layer {
     (@setter set $field:ident: $ty:ty, $($doc:literal)+) => {
         $(#[doc = $doc])+

@@ -2,7 +2,8 @@
 
 /// A loss class, and the plain function that is the class with its defaults, not reduced.
 ///
-/// Fields come with their default; Keras's config holds them after name and reduction.
+/// Fields come with their default; Keras's config holds them after name and reduction. Attributes of serde say how a field
+/// is written; it is read by its name.
 macro_rules! loss {
     (
         $(#[doc = $doc:literal])+
