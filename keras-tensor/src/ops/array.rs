@@ -236,7 +236,7 @@ pub fn transpose(x: impl Operand, order: Option<&[usize]>) -> Result<Tensor> {
 /// A shape that it does not broadcast to.
 pub fn broadcast_to(x: impl Operand, shape: impl Into<Shape>) -> Result<Tensor> {
     fn inner(x: &dyn Operand, shape: Shape) -> Result<Tensor> {
-        let (x, shape) = (x.tensor()?, shape);
+        let x = x.tensor()?;
         if *x.shape() == shape {
             return Ok(x.into_owned());
         }

@@ -41,6 +41,8 @@ impl Literal {
 }
 
 /// Something that tensor functions can take.
+///
+/// What they do with it stands in an `inner` function over `&dyn Operand`, which is compiled once, not for all that is given.
 pub trait Operand {
     /// The tensor, read without copying where it is one already.
     ///

@@ -271,10 +271,13 @@ impl<'a, T: Real> Work<'a, T> {
         };
         let (depth, panels) = at.next.as_ref()?;
         let i = panels.start + (i - at.panels.start);
-        if !panels.contains(&i) || tiles == 1 {
+        if !panels.contains(&i) {
             return None;
         }
         let Panel { columns, width } = self.panels.at(i);
+        if tiles == 1 || tiles > width {
+            return None;
+        }
         let start = columns.start * self.product.depth + depth.start * width;
         let first = start + t * depth.len() * width / tiles;
         Some((all.as_ptr().wrapping_add(first), width / tiles))
