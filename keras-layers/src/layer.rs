@@ -10,7 +10,7 @@ use crate::regularizers::Regularizer;
 use crate::{Arguments, DTypePolicy, Dims, Symbolic, Weights, dtype_policy};
 
 /// What a layer of one output gives, with its mask.
-fn only_output(y: Tensor, mask: Result<Option<Tensor>>) -> Result<Outputs> {
+pub(crate) fn only_output(y: Tensor, mask: Result<Option<Tensor>>) -> Result<Outputs> {
     Ok(Outputs::from_iter([y.with_mask(mask?)]))
 }
 

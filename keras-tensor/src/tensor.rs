@@ -145,7 +145,7 @@ impl Tensor {
             _ => None,
         };
         let buffer = buffer.expect("a new tensor is the only one in its memory");
-        &mut buffer.as_mut_slice::<T>()[..size]
+        kernels::elements(buffer, size)
     }
 
     /// The same tensor in memory of about its own size: a copy, if it is the only one in memory that is much larger. For what
@@ -349,7 +349,7 @@ impl Tensor {
         let made = memory.get().kept(Layout { kind, sizes }, || {
             let mut buffer = Buffer::take(size * size_of::<T>())?;
             let fresh = Arc::get_mut(&mut buffer).expect("a taken buffer has one holder");
-            make(&mut fresh.as_mut_slice::<T>()[..size])?;
+            make(kernels::elements(fresh, size))?;
             Ok(buffer)
         });
         made.ok()

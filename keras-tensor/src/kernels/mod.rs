@@ -419,7 +419,7 @@ fn built<T: crate::Element, const N: usize>(
     let mut buffers: SmallVec<[(usize, Arc<Buffer>); 3]> = buffers.collect::<Result<_>>()?;
     let mut memory = buffers.iter_mut().map(|(size, buffer)| {
         let buffer = Arc::get_mut(buffer).expect("a taken buffer has one holder");
-        &mut buffer.as_mut_slice::<T>()[..*size]
+        elements(buffer, *size)
     });
     fill(std::array::from_fn(|_| {
         memory.next().expect("there is a spec for each")
@@ -463,7 +463,7 @@ impl Lanes {
 }
 
 /// The memory of a buffer as a slice of `size` elements.
-fn elements<T: crate::Element>(memory: &mut Buffer, size: usize) -> &mut [T] {
+pub(crate) fn elements<T: crate::Element>(memory: &mut Buffer, size: usize) -> &mut [T] {
     &mut memory.as_mut_slice::<T>()[..size]
 }
 

@@ -1,6 +1,7 @@
 use keras_tensor::{DType, Outputs, Result, Tensor, ops};
 
 use super::merge::{any_of_last, beside, misfit};
+use crate::layer::only_output;
 use crate::{Arguments, Call, Dims, Layer, Weights};
 
 layer! {
@@ -81,6 +82,6 @@ impl Layer for Concatenate {
     fn call_many(&self, inputs: &Arguments<Tensor>, _: &Call) -> Result<Outputs> {
         let all = inputs.inputs();
         let y = ops::concatenate(&all.iter().collect::<Vec<_>>(), self.axis)?;
-        Ok(Outputs::from_iter([y.with_mask(self.masks(all)?)]))
+        only_output(y, self.masks(all))
     }
 }

@@ -3,6 +3,7 @@
 use keras_tensor::op::{Axes, Fold};
 use keras_tensor::{Error, Outputs, Result, Shape, Tensor, ops};
 
+use crate::layer::only_output;
 use crate::{Arguments, Dims};
 
 /// Checks that the tensors of a list broadcast element by element, and have one size of batch.
@@ -47,8 +48,7 @@ pub(super) fn merge(
         .iter()
         .map(|x| with_rank(x, rank))
         .collect::<Result<Vec<_>>>()?;
-    let y = how(&aligned)?;
-    Ok(Outputs::from_iter([y.with_mask(union_of_masks(all)?)]))
+    only_output(how(&aligned)?, union_of_masks(all))
 }
 
 /// Folds a list that is not empty from the left.

@@ -77,7 +77,7 @@ pub(super) fn packed_at<T: Real>(
 ) -> Range<usize> {
     let panels = Panels::of::<T>(columns);
     let panel = panels.at(column / panels.whole);
-    let start = panel.columns.start * depth + row * panel.width;
+    let start = panel.row(row, depth);
     start + column - panel.columns.start..start + panel.width
 }
 

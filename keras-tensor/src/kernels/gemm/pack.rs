@@ -243,6 +243,13 @@ pub(super) struct Panel {
     pub(super) width: usize,
 }
 
+impl Panel {
+    /// Where a row of it begins in a right factor of so many rows that is laid out whole.
+    pub(super) fn row(&self, row: usize, depth: usize) -> usize {
+        self.columns.start * depth + row * self.width
+    }
+}
+
 impl Panels {
     pub(super) fn of<T: Tiled>(columns: usize) -> Self {
         let kernels = T::kernels();

@@ -274,13 +274,13 @@ impl<'a, T: Real> Work<'a, T> {
         if !panels.contains(&i) {
             return None;
         }
-        let Panel { columns, width } = self.panels.at(i);
-        if tiles == 1 || tiles > width {
+        let panel = self.panels.at(i);
+        if tiles == 1 || tiles > panel.width {
             return None;
         }
-        let start = columns.start * self.product.depth + depth.start * width;
-        let first = start + t * depth.len() * width / tiles;
-        Some((all.as_ptr().wrapping_add(first), width / tiles))
+        let start = panel.row(depth.start, self.product.depth);
+        let first = start + t * depth.len() * panel.width / tiles;
+        Some((all.as_ptr().wrapping_add(first), panel.width / tiles))
     }
 
     /// Elements of a whole panel of a block that is laid out.
@@ -317,11 +317,12 @@ impl<'a, T: Real> Work<'a, T> {
         i: usize,
         room: &'r [T],
     ) -> (&'r [T], usize, usize) {
-        let Panel { columns, width } = self.panels.at(i);
+        let panel = self.panels.at(i);
         if let Right::Packed(all) = self.product.right {
-            let start = columns.start * self.product.depth + at.depth.start * width;
-            return (&all[start..], width, width * self.product.depth);
+            let start = panel.row(at.depth.start, self.product.depth);
+            return (&all[start..], panel.width, panel.width * self.product.depth);
         }
+        let Panel { columns, width } = panel;
         match read {
             Some(right) if columns.len() == width => {
                 let start = at.depth.start * right.row + columns.start;

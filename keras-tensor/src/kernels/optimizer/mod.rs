@@ -46,7 +46,7 @@ impl Writable {
     fn elements<T: Element>(&mut self) -> &mut [T] {
         let size = self.shape.size();
         let memory = Arc::get_mut(&mut self.buffer).expect("it is unique");
-        &mut memory.as_mut_slice::<T>()[..size]
+        super::elements(memory, size)
     }
 
     fn finish(self) -> Tensor {
