@@ -2,6 +2,7 @@
 //! or a dense layer is done by it, and memory is given up as soon as nothing needs it.
 
 mod borders;
+mod chain;
 mod draft;
 mod fuse;
 mod run;
@@ -96,6 +97,7 @@ impl Plan {
         let mut draft = Draft::new(graph);
         fuse::fuse(&mut draft)?;
         borders::borders(&mut draft);
+        if std::env::var("CHAIN").as_deref() != Ok("off") { chain::chains(&mut draft); }
         Plan::of(Arc::new(draft.program()))
     }
 

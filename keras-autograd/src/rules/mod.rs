@@ -82,7 +82,7 @@ pub(crate) fn needs(op: &Op) -> Needs {
         Op::ScaleShift(_) => reads(0b011, false),
         Op::SoftmaxGrad(_) | Op::SoftmaxCrossEntropyGrad | Op::NormalizeGrad(_) => NOTHING,
         Op::Attention(_) => reads(0b1111, true),
-        Op::RecurrentGrad(_) | Op::AttentionGrad(_) | Op::Update(_) => NOTHING,
+        Op::ConvChain(_) | Op::RecurrentGrad(_) | Op::AttentionGrad(_) | Op::Update(_) => NOTHING,
         Op::Custom(_) => reads(0xff, true),
     }
 }
@@ -148,6 +148,10 @@ pub(crate) fn gradient(
         Op::Update(_) => Err(Error::NoGradient {
             op: record.op.name().into(),
             wanted: "updates of weights are not differentiated; end the tape before them".into(),
+        }),
+        Op::ConvChain(_) => Err(Error::NoGradient {
+            op: record.op.name().into(),
+            wanted: "call the model, not a plan of it, where a tape listens".into(),
         }),
         Op::Attention(a) => attention::attention(a, &given(&gradient)),
         Op::SoftmaxGrad(_)

@@ -71,7 +71,7 @@ covered!(other, OTHERS, Op, {
     Op::Unary(_) | Op::Binary(_) | Op::Reduce(_) => None,
     Op::Fill(_) | Op::Arange(_) | Op::Random(_) => None,
     Op::Detach | Op::OneHot(_) | Op::ArgReduce(_) | Op::ArgSort(_) => None,
-    Op::Update(_) | Op::RecurrentGrad(_) | Op::AttentionGrad(_) => None,
+    Op::ConvChain(_) | Op::Update(_) | Op::RecurrentGrad(_) | Op::AttentionGrad(_) => None,
     Op::SoftmaxGrad(_) | Op::SoftmaxCrossEntropyGrad | Op::NormalizeGrad(_) => None,
     Op::Cast(_) => Some("cast"),
     Op::Reshape(_) => Some("reshape"),

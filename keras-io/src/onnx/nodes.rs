@@ -188,6 +188,7 @@ fn one(b: &mut Builder<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::RecurrentGrad(_)
         | Op::Attention(_)
         | Op::AttentionGrad(_)
+        | Op::ConvChain(_)
         | Op::Update(_)
         | Op::Custom(_) => return Err(missing(&node.op)),
     })

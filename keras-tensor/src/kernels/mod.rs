@@ -197,6 +197,7 @@ fn computed_in(op: &Op, inputs: &[&Tensor]) -> Option<DType> {
         | Op::Dense(_)
         | Op::Conv(_)
         | Op::ConvFused(_)
+        | Op::ConvChain(_)
         | Op::Pool(_)
         | Op::Recurrent(_)
         | Op::RecurrentGrad(_)
@@ -392,6 +393,7 @@ fn run_borrowed(op: &Op, inputs: &[&Tensor], mut specs: Specs) -> Result<Outputs
         }
         Op::Conv(c) => conv::conv(c, x(), inputs[1], shape),
         Op::ConvFused(f) => conv::conv_fused(f, inputs, shape),
+        Op::ConvChain(c) => conv::conv_chain(c, inputs, shape),
         Op::Pool(p) => conv::pool(p, inputs, shape),
         Op::Attention(a) => attention::attention(a, inputs, shape),
         Op::Recurrent(_)

@@ -98,6 +98,7 @@ impl Op {
                 let further = inputs.len().saturating_sub(2) + function(f.activation);
                 conv(&f.conv, inputs, outputs) + y * further
             }
+            Op::ConvChain(c) => c.flops(inputs) as usize,
             Op::Pool(p) => pool(p, inputs, outputs),
             Op::Recurrent(r) => recurrent(r, inputs),
             // Twice the products, as far as they are wanted, and about twice what a step computes besides.
@@ -156,6 +157,7 @@ impl Op {
             | Op::Dense(_)
             | Op::Conv(_)
             | Op::ConvFused(_)
+            | Op::ConvChain(_)
             | Op::Pool(_)
             | Op::Recurrent(_)
             | Op::RecurrentGrad(_)

@@ -245,6 +245,14 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             float(op.name(), inputs[0])?;
             spec(inputs[0].dtype(), super::conv::infer_fused(f, inputs)?)
         }
+        Op::ConvChain(c) => {
+            count(c.inputs())?;
+            same_dtype(op.name(), inputs)?;
+            float(op.name(), inputs[0])?;
+            let made = c.between(inputs)?;
+            let last = made.last().unwrap_or(inputs[0]);
+            spec(last.dtype(), last.shape().clone())
+        }
         Op::Pool(p) => {
             count(p.part.inputs())?;
             same_dtype(op.name(), inputs)?;

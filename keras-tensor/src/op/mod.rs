@@ -4,6 +4,7 @@
 //! Whoever adds one is led by the compiler: every match over [`Op`] in this workspace names all variants.
 
 mod attention;
+mod chain;
 mod conv;
 mod cost;
 mod infer;
@@ -13,6 +14,7 @@ mod recurrent;
 mod update;
 
 pub use attention::Attention;
+pub use chain::ConvChain;
 pub use conv::{Conv, ConvFused, ConvFusedInputs, ConvPart, Spatial};
 pub use cost::Cost;
 pub use infer::{Spec, Specs, infer};
@@ -112,6 +114,8 @@ pub enum Op {
     Conv(Conv),
     /// Convolution with what follows it: a scale, a bias, a sum with another tensor, an activation.
     ConvFused(ConvFused),
+    /// Convolutions with what follows each, one after the other.
+    ConvChain(ConvChain),
     /// Pooling, or one of its reverses.
     Pool(Pool),
     /// A recurrent cell, step by step through a sequence.
@@ -453,6 +457,7 @@ impl Op {
             Op::Dense(_) => "dense",
             Op::Conv(c) => c.part.name(),
             Op::ConvFused(_) => "conv_fused",
+            Op::ConvChain(_) => "conv_chain",
             Op::Pool(p) => p.part.name(),
             Op::Recurrent(_) => "recurrent",
             Op::RecurrentGrad(_) => "recurrent_gradient",

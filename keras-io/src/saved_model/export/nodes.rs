@@ -243,6 +243,7 @@ fn one(f: &mut Function<'_>, node: &Node, x: &[&str]) -> Result<String> {
         | Op::RecurrentGrad(_)
         | Op::Attention(_)
         | Op::AttentionGrad(_)
+        | Op::ConvChain(_)
         | Op::Update(_)
         | Op::Custom(_) => Err(missing(&node.op)),
     }

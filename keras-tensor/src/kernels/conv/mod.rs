@@ -1,5 +1,6 @@
 //! Convolution as a product of the matrix of windows and the kernel.
 
+mod chain;
 mod depthwise;
 mod geometry;
 mod lines;
@@ -7,6 +8,7 @@ mod pool;
 mod windows;
 mod winograd;
 
+pub(super) use chain::conv_chain;
 use geometry::Geometry;
 pub(super) use pool::pool;
 
@@ -141,7 +143,28 @@ impl Work {
             let y = bytemuck::cast_slice_mut(y);
             return winograd::output(side, self, x, kernel, weight, &epilogue.single(), y);
         }
+        let right = self.kernel(kernel, 0, false);
+        let kept = weight.filter(|_| self.groups == 1);
+        let kept = kept.and_then(|w| gemm::kept(w, &right, self.sizes()));
+        self.products(x, kernel, kept.as_deref(), epilogue, y);
+        Ok(())
+    }
+
+    /// Rows, depth and columns of the product for one group.
+    fn sizes(&self) -> [usize; 3] {
         let rows = self.batch * self.geometry.count();
+        [rows, self.depth(), self.filters / self.groups]
+    }
+
+    /// The convolution by products of windows; `kept` is the kernel laid out, if it was.
+    fn products<T: Real>(
+        &self,
+        x: &[T],
+        kernel: &[T],
+        kept: Option<&Buffer>,
+        epilogue: &Epilogue<T>,
+        y: &mut [T],
+    ) {
         let of_group = self.filters / self.groups;
         let mut rest = Output::new(y, self.filters);
         for group in 0..self.groups {
@@ -157,10 +180,7 @@ impl Work {
                 }
             };
             let right = self.kernel(kernel, group, false);
-            let sizes = [rows, self.depth(), of_group];
-            let kept = weight.filter(|_| self.groups == 1);
-            let kept = kept.and_then(|w| gemm::kept(w, &right, sizes));
-            let packed = kept.as_ref().map(|k| Right::Packed(k.as_slice()));
+            let packed = kept.map(|k| Right::Packed(k.as_slice()));
             Product {
                 depth: self.depth(),
                 left,
@@ -170,7 +190,6 @@ impl Work {
             }
             .compute(out);
         }
-        Ok(())
     }
 
     fn kernel_gradient<T: Real>(&self, x: &[T], g: &[T], kernel: &mut [T]) -> Result<()> {
