@@ -2,7 +2,7 @@
 //! or a dense layer is done by it, and memory is given up as soon as nothing needs it.
 
 mod borders;
-mod chain;
+mod chains;
 mod draft;
 mod fuse;
 mod run;
@@ -97,7 +97,7 @@ impl Plan {
         let mut draft = Draft::new(graph);
         fuse::fuse(&mut draft)?;
         borders::borders(&mut draft);
-        if std::env::var("CHAIN").as_deref() != Ok("off") { chain::chains(&mut draft); }
+        chains::chains(&mut draft);
         Plan::of(Arc::new(draft.program()))
     }
 

@@ -87,9 +87,11 @@ fn samples_of(node: &Node) -> Option<[usize; 2]> {
         Op::ScaleShift(axis) => *axis > 0,
         Op::Pad(pad) => pad.before.first() == Some(&0) && pad.after.first() == Some(&0),
         Op::ConvFused(conv) if conv.has_residual => return Some([0, node.inputs.len() - 1]),
+        Op::ConvChain(chain) => match &chain.links[..] {
+            [.., last] if last.has_residual => return Some([0, node.inputs.len() - 1]),
+            _ => true,
+        },
         Op::ConvFused(_) | Op::Unary(_) | Op::Clip(_) => true,
-        Op::ConvChain(c) if c.links.last().is_some_and(|l| l.has_residual) => return Some([0, node.inputs.len() - 1]),
-        Op::ConvChain(_) => true,
         _ => false,
     };
     works_on_samples.then_some([0, 0])

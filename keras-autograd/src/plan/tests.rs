@@ -98,6 +98,48 @@ fn a_residual_block_is_its_convolutions() {
 }
 
 #[test]
+fn convolutions_around_one_of_each_channel_are_one_op() {
+    let (wide, narrow) = (weight(&[1, 1, 4, 24], 1), weight(&[1, 1, 24, 4], 2));
+    let (kernel, biases) = (weight(&[3, 3, 1, 24], 3), both(24, 4));
+    let each = ConvWindow {
+        groups: 24,
+        ..WINDOW
+    };
+    let work = |x: &Tensor| {
+        let y = ops::relu(conv(x, &wide, Some(&biases[0]))?)?;
+        let y = ops::conv_fused(&y, &kernel, each, None, Default::default())?;
+        ops::add(x, conv(&y, &narrow, None)?)
+    };
+    for shape in [[2, 6, 5, 4], [1, 7, 7, 4]] {
+        check(&shape, &work, &["conv_chain"]);
+    }
+    // Something else reads what is between them.
+    let both = |x: &Tensor| {
+        let y = ops::relu(conv(x, &wide, Some(&biases[0]))?)?;
+        let z = ops::conv_fused(&y, &kernel, each, None, Default::default())?;
+        ops::add(
+            conv(&y, &narrow, None)?,
+            ops::conv_fused(&z, &narrow, WINDOW, None, Default::default())?,
+        )
+    };
+    check(&[1, 6, 5, 4], &both, &["conv_fused", "conv", "conv_chain"]);
+    // A chain would not round to 16 bits in between.
+    let [kernel, narrow] = [&kernel, &narrow].map(|weight| {
+        let value = ops::cast(weight, DType::BF16).unwrap();
+        Variable::new(value, "w")
+    });
+    let half = |x: &Tensor| {
+        let x = ops::cast(x, DType::BF16)?;
+        conv(
+            &ops::conv_fused(&x, &kernel, each, None, Default::default())?,
+            &narrow,
+            None,
+        )
+    };
+    check(&[1, 6, 5, 24], &half, &["cast", "conv", "conv"]);
+}
+
+#[test]
 fn borders_of_zeros_are_padding() {
     let kernel = weight(&[3, 3, 2, 2], 1);
     let window = ConvWindow {

@@ -138,50 +138,72 @@ pub(super) trait Vector: Register {
     }
 }
 
-/// Vectors of a slice that lie at equal distances, of which only some are there.
-pub(super) struct Every<'a, V: Vector> {
+/// Vectors of a slice that begin where rows and columns at equal distances cross, of which only some are there.
+pub(super) struct Grid<'a, V: Vector> {
     first: *const V::Element,
-    step: usize,
-    inside: Range<usize>,
+    steps: [isize; 2],
+    inside: [Range<usize>; 2],
+    span: usize,
     from: PhantomData<(&'a [V::Element], Width<V>)>,
 }
 
-impl<'a, V: Vector> Every<'a, V> {
-    /// Vectors each of which begins `step` elements after the one before, the 0th (modulo 2^64) at `first`; those that are
-    /// there are `inside`.
+impl<'a, V: Vector> Grid<'a, V> {
+    /// The 0th row and column cross at `first`, which may lie outside; from row to row and from column to column it is so many
+    /// elements. At each crossing of those that are `inside`, `span` elements are there.
     #[inline(always)]
     pub(super) fn new(
         _: Width<V>,
         from: &'a [V::Element],
-        first: usize,
-        step: usize,
-        inside: Range<usize>,
+        first: isize,
+        steps: [isize; 2],
+        inside: [Range<usize>; 2],
+        span: usize,
     ) -> Self {
-        if !inside.is_empty() {
-            let lowest = first.wrapping_add(inside.start.wrapping_mul(step));
-            let reach = (inside.end - 1 - inside.start).checked_mul(step);
-            let end = reach.and_then(|reach| lowest.checked_add(reach)?.checked_add(V::LANES));
-            assert!(end.is_some_and(|end| end <= from.len()));
+        let [rows, columns] = &inside;
+        let is_there = |row: usize, column: usize| {
+            let down = steps[0].checked_mul(row as isize)?;
+            let right = steps[1].checked_mul(column as isize)?;
+            let start = first.checked_add(down)?.checked_add(right)?;
+            let end = usize::try_from(start).ok()?.checked_add(span)?;
+            (end <= from.len()).then_some(())
+        };
+        // All others lie between the four corners.
+        if !rows.is_empty() && !columns.is_empty() {
+            for row in [rows.start, rows.end - 1] {
+                for column in [columns.start, columns.end - 1] {
+                    assert!(is_there(row, column).is_some());
+                }
+            }
         }
-        Every {
-            first: from.as_ptr().wrapping_add(first),
-            step,
+        assert!(span >= V::LANES);
+        Grid {
+            first: from.as_ptr().wrapping_offset(first),
+            steps,
             inside,
+            span,
             from: PhantomData,
         }
     }
 
-    /// One of them, if it is there.
+    /// Whether vectors of a row are there.
     #[inline(always)]
-    pub(super) fn get(&self, index: usize) -> Option<V> {
-        if !self.inside.contains(&index) {
+    pub(super) fn has_row(&self, row: usize) -> bool {
+        self.inside[0].contains(&row)
+    }
+
+    /// The vector from element `at` of a crossing on, if that is there.
+    #[inline(always)]
+    pub(super) fn get(&self, row: usize, column: usize, at: usize) -> Option<V> {
+        if !self.inside[0].contains(&row) || !self.inside[1].contains(&column) {
             return None;
         }
-        // SAFETY: a width has been given, so the machine has the instructions; the first and the last that are there have as
-        // many elements (asserted), and so have all between.
+        assert!(at <= self.span - V::LANES);
+        let crossing = row as isize * self.steps[0] + column as isize * self.steps[1];
+        // SAFETY: a width has been given, so the machine has the instructions; the crossings at the corners of those that are
+        // there have `span` elements (asserted), and so have all between.
         #[allow(unsafe_code)]
         unsafe {
-            Some(V::read(self.first.wrapping_add(index * self.step)))
+            Some(V::read(self.first.wrapping_offset(crossing).add(at)))
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::{Error, Result, Tensor};
 
 /// Attributes of [`super::Op::ConvChain`]: convolutions, each of which takes the result of the one before it.
 ///
-/// Inputs are `x` `[batch, height, width, in]`, and then, for each convolution, those of [`ConvFused`] but the first. Plans make
-/// it; it has no gradient.
+/// Inputs are `x` `[batch, height, width, in]`, and then, for each convolution, those of [`ConvFused`] but the first. Floats of 16
+/// bits are rounded at the end only. Plans make it; it has no gradient.
 #[derive(Clone, Debug)]
 pub struct ConvChain {
     /// The convolutions in their order, each with two axes of space.
@@ -18,7 +18,11 @@ pub struct ConvChain {
 impl ConvChain {
     /// How many inputs it takes.
     pub fn inputs(&self) -> usize {
-        1 + self.links.iter().map(|link| link.inputs() - 1).sum::<usize>()
+        1 + self
+            .links
+            .iter()
+            .map(|link| link.inputs() - 1)
+            .sum::<usize>()
     }
 
     /// Every convolution with its inputs but the first.

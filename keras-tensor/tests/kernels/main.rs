@@ -4,6 +4,7 @@
 
 mod agreement;
 mod attention;
+mod chain;
 mod conv;
 mod depthwise;
 mod determinism;

@@ -1,55 +1,43 @@
-//! Convolutions one after the other, some rows of one sample at a time, so that what is between them stays in caches.
+//! Convolutions one after the other, for some rows of one sample at a time, so that what is between them stays in caches.
+//!
+//! Every element is what it would be if each convolution were done for all samples: bands only decide when it is computed.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use super::super::gemm::{self, Epilogue};
+use super::super::gemm::Epilogue;
 use super::super::shares::try_for_shares;
-use super::super::{Real, with_float, with_space};
-use super::{Geometry, Work, depthwise, is_depthwise};
-use crate::buffer::Buffer;
-use crate::op::{ConvChain, ConvFused};
+use super::super::{Real, threads, with_float, with_space};
+use super::{Geometry, Work, compute, epilogue, winograd};
+use crate::op::{ConvChain, ConvFused, ConvPart};
 use crate::{Result, Shape, Tensor};
 
-/// Bytes between convolutions that a thread has at a time.
-const BAND: usize = 7 << 18;
+/// Bytes between convolutions that stay in the caches of a thread.
+const CACHED: usize = 1 << 20;
+/// The fewest bands of a sample that are worth it that neighbours compute rows between them twice.
+const BANDS: usize = 4;
+/// The fewest pieces of work for each thread if these are not as many for all.
+const PIECES: usize = 4;
 
 /// One of the convolutions.
 struct Link<'a, T> {
-    /// For all samples.
     work: Work,
-    kernel: &'a [T],
-    /// The kernel laid out for products.
-    kept: Option<Arc<Buffer>>,
+    kernel: &'a Tensor,
     epilogue: Epilogue<'a, T>,
 }
 
 impl<'a, T: Real> Link<'a, T> {
+    /// A convolution of something of a shape that is not there yet; `given` are its other inputs.
     fn new(fused: &ConvFused, x: &Shape, given: &[&'a Tensor], y: &Shape) -> Self {
-        // The first input is not there yet; only its shape counts.
-        let named = fused.named([given[0]].iter().chain(given).copied());
-        let work = Work::new(&fused.conv, x, named.kernel.shape(), y);
-        let kernel = named.kernel.raw::<T>();
-        let by_products = work.groups == 1;
-        let kept = by_products.then(|| {
-            gemm::kept(named.kernel, &work.kernel(kernel, 0, false), work.sizes())
-        });
+        let named = fused.named(given[..1].iter().chain(given).copied());
         Link {
-            kernel,
-            kept: kept.flatten(),
-            epilogue: Epilogue {
-                scale: named.scale.map(|t| t.raw::<T>()),
-                bias: named.bias.map(|t| t.raw::<T>()),
-                residual: named.residual.map(|t| t.raw::<T>()),
-                over: false,
-                activation: fused.activation,
-            },
-            work,
+            work: Work::new(&fused.conv, x, named.kernel.shape(), y),
+            kernel: named.kernel,
+            epilogue: epilogue(fused, &named),
         }
     }
 
-    /// Computes some rows of a sample from the rows of the input that they need.
-    fn compute(&self, sample: usize, rows: &Range<usize>, x: &[T], y: &mut [T]) {
+    /// Computes some rows of a sample from those of the input that they need.
+    fn compute_rows(&self, sample: usize, rows: &Range<usize>, x: &[T], y: &mut [T]) -> Result<()> {
         let work = Work {
             geometry: self.work.geometry.band(rows),
             batch: 1,
@@ -60,34 +48,41 @@ impl<'a, T: Real> Link<'a, T> {
             residual: self.epilogue.residual.map(|r| &r[first..first + y.len()]),
             ..self.epilogue
         };
-        if is_depthwise(&work) {
-            return depthwise::output(&work, x, self.kernel, &epilogue, y);
-        }
-        work.products(x, self.kernel, self.kept.as_deref(), &epilogue, y);
+        compute(&work, ConvPart::Output, x, self.kernel, &epilogue, y)
     }
 
     /// Elements of a row of the result.
     fn of_row(&self) -> usize {
         self.work.geometry.places[2] * self.work.filters
     }
+
+    /// Elements of the whole result.
+    fn size(&self) -> usize {
+        self.work.batch * self.work.sample().1
+    }
+
+    /// Whether it can be done for some rows: transforms of squares want all.
+    fn has_bands(&self) -> bool {
+        winograd::side(&self.work, self.kernel.is_kept()).is_none()
+    }
 }
 
 impl Geometry {
     /// The rows of the input that some rows of the result need.
     fn rows_of(&self, rows: &Range<usize>) -> Range<usize> {
-        let before = self.before[1];
+        if rows.is_empty() {
+            return 0..0;
+        }
         let reach = (self.taps[1] - 1) * self.dilation[1] + 1;
-        let first = (rows.start * self.strides[1]).saturating_sub(before);
-        let end = ((rows.end - 1) * self.strides[1] + reach).saturating_sub(before);
-        let end = end.min(self.sizes[1]);
-        first.min(end)..end
+        let clipped = |row: usize| row.saturating_sub(self.before[1]).min(self.sizes[1]);
+        let last = (rows.end - 1) * self.strides[1] + reach;
+        clipped(rows.start * self.strides[1])..clipped(last)
     }
 
-    /// The same window over these rows of the input alone.
+    /// The same windows over these rows of the input alone.
     fn band(&self, rows: &Range<usize>) -> Self {
-        let needed = self.rows_of(rows);
         let mut band = *self;
-        band.sizes[1] = needed.len();
+        band.sizes[1] = self.rows_of(rows).len();
         band.places[1] = rows.len();
         band.before[1] = self.before[1].saturating_sub(rows.start * self.strides[1]);
         band
@@ -102,68 +97,91 @@ pub(in crate::kernels) fn conv_chain(
     let dtype = inputs[0].dtype();
     let made = chain.between(inputs)?;
     with_float!(dtype, T => Tensor::try_build(dtype, shape, |out: &mut [T]| {
-        let mut links = Vec::with_capacity(made.len());
-        for (i, (fused, given)) in chain.with_inputs(inputs).enumerate() {
-            let x = if i == 0 { inputs[0] } else { &made[i - 1] };
-            links.push(Link::<T>::new(fused, x.shape(), given, made[i].shape()));
+        let mut links: Vec<Link<T>> = Vec::with_capacity(made.len());
+        let mut x = inputs[0].shape();
+        for ((fused, given), y) in chain.with_inputs(inputs).zip(&made) {
+            links.push(Link::new(fused, x, given, y.shape()));
+            x = y.shape();
         }
-        by_bands(&links, inputs[0].raw::<T>(), out)
+        let x = inputs[0].raw::<T>();
+        match rows_at_once(&links) {
+            _ if out.is_empty() => Ok(()),
+            Some(rows) => by_bands(&links, rows, x, out),
+            None => {
+                let sizes: Vec<usize> = links.iter().map(Link::size).collect();
+                one_by_one(&sizes, x, out, |i, x, y| {
+                    let Link { work, kernel, epilogue } = &links[i];
+                    compute(work, ConvPart::Output, x, kernel, epilogue, y)
+                })
+            }
+        }
     }))
 }
 
-/// The rows that each link has to make for some rows of the last one's, and before them those of the input.
-fn needed<T: Real>(links: &[Link<T>], rows: Range<usize>) -> Vec<Range<usize>> {
-    let mut all = vec![rows];
-    for link in links.iter().rev() {
-        let rows = all.last().expect("there is one");
-        all.push(link.work.geometry.rows_of(rows));
-    }
-    all.reverse();
-    all
-}
-
-/// How many rows of the result are made at a time; the shapes alone decide.
-fn band<T: Real>(links: &[Link<T>]) -> usize {
-    let last = &links[links.len() - 1];
+/// How many rows of the result are made at a time, if bands are worth it for as many threads as there are.
+fn rows_at_once<T: Real>(links: &[Link<T>]) -> Option<usize> {
+    let (last, before) = links.split_last()?;
+    let between: usize = before.iter().map(|link| link.work.sample().1).sum();
+    let wanted = (between * size_of::<T>()).div_ceil(CACHED).max(1);
     let (high, batch) = (last.work.geometry.places[1], last.work.batch);
-    let between: usize = links[..links.len() - 1]
-        .iter()
-        .map(|link| link.work.sample().1 * size_of::<T>())
-        .sum();
-    let wanted = between.div_ceil(std::env::var("BAND").map(|v| v.parse().unwrap()).unwrap_or(BAND)).max(1);
-    let fits = |bands: &usize| high.is_multiple_of(*bands) && (batch * bands).is_multiple_of(2);
-    (wanted..=high).find(fits).map_or(high, |bands| high / bands)
+    let threads = threads::helping();
+    let fits = |bands: &usize| {
+        let pieces = batch * bands;
+        let is_even = pieces.is_multiple_of(threads) || pieces >= PIECES * threads;
+        high.is_multiple_of(*bands) && is_even
+    };
+    let bands = (wanted..=2 * wanted).find(fits)?;
+    let pays = bands == 1 || bands >= BANDS;
+    (pays && links.iter().all(Link::has_bands)).then(|| high / bands)
 }
 
-fn by_bands<T: Real>(links: &[Link<T>], x: &[T], out: &mut [T]) -> Result<()> {
-    let last = &links[links.len() - 1];
-    let high = last.work.geometry.places[1];
-    let at_once = band(links);
-    let of_row = last.of_row();
-    let of_x = links[0].work.geometry.sizes[2] * links[0].work.channels;
-    let work = |start: usize, out: &mut [T]| {
-        let row = start / of_row;
-        let (sample, row) = (row / high, row % high);
-        let rows = needed(links, row..row + out.len() / of_row);
-        let sizes: Vec<usize> = links.iter().zip(&rows[1..]).map(|(l, r)| r.len() * l.of_row()).collect();
-        let between = &sizes[..sizes.len() - 1];
-        let room = between.iter().copied().step_by(2).max().unwrap_or(0);
-        let other = between.iter().copied().skip(1).step_by(2).max().unwrap_or(0);
-        with_space(room + other, |space| {
-            let (mut to, mut from) = space.split_at_mut(room);
-            let first = links[0].work.sample().0 * sample + rows[0].start * of_x;
-            let x = &x[first..first + rows[0].len() * of_x];
-            for (i, link) in links.iter().enumerate() {
-                let x = if i == 0 { x } else { &from[..sizes[i - 1]] };
-                if i + 1 == links.len() {
-                    link.compute(sample, &rows[i + 1], x, out);
-                } else {
-                    link.compute(sample, &rows[i + 1], x, &mut to[..sizes[i]]);
-                }
-                std::mem::swap(&mut to, &mut from);
-            }
-            Ok(())
+/// Computes some rows of the result at a time.
+fn by_bands<T: Real>(links: &[Link<T>], at_once: usize, x: &[T], out: &mut [T]) -> Result<()> {
+    let (first, last) = (&links[0], &links[links.len() - 1]);
+    let (high, of_row) = (last.work.geometry.places[1], last.of_row());
+    let of_x = first.work.geometry.sizes[2] * first.work.channels;
+    try_for_shares(out, at_once * of_row, &|start, out| {
+        let (sample, row) = (start / of_row / high, start / of_row % high);
+        let mut needed = Vec::with_capacity(links.len() + 1);
+        needed.push(row..row + at_once);
+        for link in links.iter().rev() {
+            needed.push(link.work.geometry.rows_of(&needed[needed.len() - 1]));
+        }
+        needed.reverse();
+        let x = &x[sample * first.work.sample().0..];
+        let x = &x[needed[0].start * of_x..needed[0].end * of_x];
+        let sizes = links.iter().zip(&needed[1..]);
+        let sizes: Vec<usize> = sizes
+            .map(|(link, rows)| rows.len() * link.of_row())
+            .collect();
+        one_by_one(&sizes, x, out, |i, x, y| {
+            links[i].compute_rows(sample, &needed[i + 1], x, y)
         })
-    };
-    try_for_shares(out, at_once * of_row, &work)
+    })
+}
+
+/// Calls `work(i, x, y)` for each link, whose results have these sizes; what is between them is held for so long.
+fn one_by_one<T: Real>(
+    sizes: &[usize],
+    x: &[T],
+    out: &mut [T],
+    work: impl Fn(usize, &[T], &mut [T]) -> Result<()>,
+) -> Result<()> {
+    let last = sizes.len() - 1;
+    let room = |first: usize| sizes[..last].iter().skip(first).step_by(2).max().copied();
+    let [even, odd] = [0, 1].map(|first| room(first).unwrap_or(0));
+    with_space(even + odd, |space| {
+        let (mut to, mut from) = space.split_at_mut(even);
+        for (i, &size) in sizes.iter().enumerate() {
+            let x = if i == 0 { x } else { &from[..sizes[i - 1]] };
+            let y = if i == last {
+                &mut *out
+            } else {
+                &mut to[..size]
+            };
+            work(i, x, y)?;
+            std::mem::swap(&mut to, &mut from);
+        }
+        Ok(())
+    })
 }

@@ -9,6 +9,7 @@ pub(super) use kernel_gradient::kernel_gradient;
 use super::super::Real;
 use super::super::gemm::{Epilogue, Output};
 use super::super::shares::for_shares;
+use super::super::threads;
 use super::super::vector::{Vector, VectorLoop, Width};
 use super::lines::{Lines, Run};
 use super::{Work, blocks};
@@ -67,15 +68,28 @@ impl<T: Real> Gather<'_, T> {
     fn rows<V: Vector<Element = T>>(self, width: Width<V>) {
         let (lines, n) = (self.lines, self.channels);
         let (of_line, of_sample) = (lines.width() * n, lines.source().0 * n);
-        let dense = match V::LANES >= dense::LANES {
-            true => dense::run(lines),
-            false => None,
-        };
-        let runs = dense.map_or(&lines.runs[..], std::slice::from_ref);
+        if let Some(geometry) = lines.gathered().filter(|_| V::LANES >= dense::LANES)
+            && dense::suits(&geometry)
+        {
+            let dense = Dense {
+                geometry,
+                reversed: lines.reversed,
+                source: self.source,
+                kernel: self.kernel,
+                channels: n,
+                epilogue: self.epilogue,
+                line: self.start / of_line,
+            };
+            dense.sum(width, self.out);
+            if self.epilogue.is_curved() {
+                self.epilogue.curve(self.out);
+            }
+            return;
+        }
         for (i, out) in self.out.chunks_exact_mut(of_line).enumerate() {
             let line = self.start / of_line + i;
             let rows = lines.rows(line % lines.count());
-            for run in runs {
+            for run in &lines.runs {
                 let segment = Segment {
                     run,
                     source: &self.source[line / lines.count() * of_sample..][..of_sample],
@@ -85,10 +99,7 @@ impl<T: Real> Gather<'_, T> {
                     epilogue: self.epilogue,
                     start: line * of_line,
                 };
-                match dense {
-                    Some(_) => Dense::new(segment, lines).sum(width, out),
-                    None => segment.sum(width, out),
-                }
+                segment.sum(width, out);
             }
             if self.epilogue.is_curved() {
                 self.epilogue.curve(out);
@@ -212,5 +223,9 @@ fn gather<T: Send>(
 ) {
     let of_line = lines.width() * channels;
     let cost = lines.width() * work.filters * work.geometry.window();
-    for_shares(out, lines.at_once(work.batch, cost) * of_line, share);
+    let at_once = match threads::helping() {
+        1 => lines.count() * work.batch,
+        _ => lines.at_once(work.batch, cost),
+    };
+    for_shares(out, at_once * of_line, share);
 }

@@ -56,6 +56,22 @@ impl Geometry {
         }
     }
 
+    /// The windows over the output in which the elements of the input gather its gradient, with taps in reverse; only where the
+    /// window takes steps of one.
+    pub(super) fn reversed(&self) -> Option<Self> {
+        let mut before = [0; 3];
+        for (i, before) in before.iter_mut().enumerate() {
+            let reach = (self.taps[i] - 1) * self.dilation[i];
+            *before = reach.checked_sub(self.before[i])?;
+        }
+        (self.strides == [1; 3]).then_some(Geometry {
+            sizes: self.places,
+            places: self.sizes,
+            before,
+            ..*self
+        })
+    }
+
     /// Places of the window in one sample.
     pub(super) fn count(&self) -> usize {
         self.places.iter().product()

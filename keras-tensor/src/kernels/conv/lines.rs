@@ -38,7 +38,7 @@ impl Run {
 /// The rows of a result, each element of which is gathered from the elements that its window lies on.
 pub(super) struct Lines<'a> {
     geometry: &'a Geometry,
-    reversed: bool,
+    pub(super) reversed: bool,
     /// Sizes of what is written and of what is read.
     to: [usize; 3],
     from: [usize; 3],
@@ -86,6 +86,14 @@ impl<'a> Lines<'a> {
             }
         }
         lines
+    }
+
+    /// The windows that gather: those of the input's elements where that is what is made, if they have steps of one.
+    pub(super) fn gathered(&self) -> Option<Geometry> {
+        match self.reversed {
+            true => self.geometry.reversed(),
+            false => Some(*self.geometry),
+        }
     }
 
     /// Rows of one sample.

@@ -21,7 +21,7 @@ use super::shares::{for_shares, summed_apart, try_for_shares};
 use super::turn::Turn;
 use super::{Real, elements, with_float, with_space};
 use crate::buffer::Buffer;
-use crate::op::{Conv, ConvFused, ConvPart};
+use crate::op::{Conv, ConvFused, ConvFusedInputs, ConvPart};
 use crate::{DType, Result, Shape, Tensor};
 
 /// Elements of the gradient of the matrix of windows that are computed at a time.
@@ -143,28 +143,7 @@ impl Work {
             let y = bytemuck::cast_slice_mut(y);
             return winograd::output(side, self, x, kernel, weight, &epilogue.single(), y);
         }
-        let right = self.kernel(kernel, 0, false);
-        let kept = weight.filter(|_| self.groups == 1);
-        let kept = kept.and_then(|w| gemm::kept(w, &right, self.sizes()));
-        self.products(x, kernel, kept.as_deref(), epilogue, y);
-        Ok(())
-    }
-
-    /// Rows, depth and columns of the product for one group.
-    fn sizes(&self) -> [usize; 3] {
         let rows = self.batch * self.geometry.count();
-        [rows, self.depth(), self.filters / self.groups]
-    }
-
-    /// The convolution by products of windows; `kept` is the kernel laid out, if it was.
-    fn products<T: Real>(
-        &self,
-        x: &[T],
-        kernel: &[T],
-        kept: Option<&Buffer>,
-        epilogue: &Epilogue<T>,
-        y: &mut [T],
-    ) {
         let of_group = self.filters / self.groups;
         let mut rest = Output::new(y, self.filters);
         for group in 0..self.groups {
@@ -180,7 +159,10 @@ impl Work {
                 }
             };
             let right = self.kernel(kernel, group, false);
-            let packed = kept.map(|k| Right::Packed(k.as_slice()));
+            let sizes = [rows, self.depth(), of_group];
+            let kept = weight.filter(|_| self.groups == 1);
+            let kept = kept.and_then(|w| gemm::kept(w, &right, sizes));
+            let packed = kept.as_ref().map(|k| Right::Packed(k.as_slice()));
             Product {
                 depth: self.depth(),
                 left,
@@ -190,6 +172,7 @@ impl Work {
             }
             .compute(out);
         }
+        Ok(())
     }
 
     fn kernel_gradient<T: Real>(&self, x: &[T], g: &[T], kernel: &mut [T]) -> Result<()> {
@@ -284,19 +267,8 @@ impl Work {
     /// The convolution of the output's gradient that gives the input's, where the window takes steps of one; its kernel is
     /// [`Work::turned`].
     fn reverse(&self) -> Option<Work> {
-        let geometry = self.geometry;
-        let mut before = [0; 3];
-        for (i, before) in before.iter_mut().enumerate() {
-            let reach = (geometry.taps[i] - 1) * geometry.dilation[i];
-            *before = reach.checked_sub(geometry.before[i])?;
-        }
-        (geometry.strides == [1; 3]).then_some(Work {
-            geometry: Geometry {
-                sizes: geometry.places,
-                places: geometry.sizes,
-                before,
-                ..geometry
-            },
+        Some(Work {
+            geometry: self.geometry.reversed()?,
             channels: self.filters,
             filters: self.channels,
             ..*self
@@ -401,7 +373,7 @@ pub(super) fn conv(conv: &Conv, a: &Tensor, b: &Tensor, shape: Shape) -> Result<
     with_float!(dtype, T => {
         let epilogue = Epilogue::NOTHING;
         Tensor::try_build(dtype, shape, |out: &mut [T]| {
-            compute(&work, conv.part, a, b, &epilogue, out)
+            compute(&work, conv.part, a.raw::<T>(), b, &epilogue, out)
         })
     })
 }
@@ -452,32 +424,37 @@ fn fused_into<T: Real>(
     let given = fused.named(inputs.iter().copied());
     let work = Work::new(&fused.conv, given.x.shape(), given.kernel.shape(), shape);
     let epilogue = Epilogue {
+        over,
+        ..epilogue(fused, &given)
+    };
+    let x = given.x.raw::<T>();
+    compute(&work, ConvPart::Output, x, given.kernel, &epilogue, out)
+}
+
+/// What follows a convolution.
+fn epilogue<'a, T: Real>(
+    fused: &ConvFused,
+    given: &ConvFusedInputs<&'a Tensor>,
+) -> Epilogue<'a, T> {
+    Epilogue {
         scale: given.scale.map(|t| t.raw::<T>()),
         bias: given.bias.map(|t| t.raw::<T>()),
         residual: given.residual.map(|t| t.raw::<T>()),
-        over,
+        over: false,
         activation: fused.activation,
-    };
-    compute(
-        &work,
-        ConvPart::Output,
-        given.x,
-        given.kernel,
-        &epilogue,
-        out,
-    )
+    }
 }
 
 /// One part of a convolution from the two others; the epilogue is that of the output.
 fn compute<T: Real>(
     work: &Work,
     part: ConvPart,
-    first: &Tensor,
+    a: &[T],
     second: &Tensor,
     epilogue: &Epilogue<T>,
     out: &mut [T],
 ) -> Result<()> {
-    let (a, b) = (first.raw::<T>(), second.raw::<T>());
+    let b = second.raw::<T>();
     if out.is_empty() {
         return Ok(());
     }

@@ -160,20 +160,25 @@ impl<T: Real> Epilogue<'_, T> {
         width: Width<V>,
         channel: usize,
     ) -> OfChannels<'_, V> {
-        let vector = |values: &[T]| V::load_at(width, values, channel);
+        let [low, high] = bounds(self.activation);
+        let of_channels = |values: Option<&[T]>, nothing: T| match values {
+            Some(values) => V::load_at(width, values, channel),
+            None => V::splat(width, nothing),
+        };
         OfChannels {
-            scale: self.scale.map(vector),
-            bias: self.bias.map(vector),
+            scale: of_channels(self.scale, T::ONE),
+            // A sum with -0 is what was there, be it 0 or -0.
+            bias: of_channels(self.bias, -T::ZERO),
             residual: self.residual,
-            bounds: bounds(self.activation).map(|bound| V::splat(width, bound)),
+            bounds: [V::splat(width, low), V::splat(width, high)],
         }
     }
 }
 
 /// An [`Epilogue`] for the channels of a vector.
 pub(in crate::kernels) struct OfChannels<'a, V: Vector> {
-    scale: Option<V>,
-    bias: Option<V>,
+    scale: V,
+    bias: V,
     residual: Option<&'a [V::Element]>,
     bounds: [V; 2],
 }
@@ -182,16 +187,11 @@ impl<V: Vector> OfChannels<'_, V> {
     /// Finishes sums that stand in the whole output at `at`, up to [`Epilogue::curve`].
     #[inline(always)]
     pub(in crate::kernels) fn finish(&self, width: Width<V>, sums: V, at: usize) -> V {
-        let mut y = sums;
-        if let Some(scale) = self.scale {
-            y = y.times(scale);
-        }
-        if let Some(bias) = self.bias {
-            y = y.plus(bias);
-        }
-        if let Some(residual) = self.residual {
-            y = y.plus(V::load_at(width, residual, at));
-        }
+        let y = sums.times(self.scale).plus(self.bias);
+        let y = match self.residual {
+            Some(residual) => y.plus(V::load_at(width, residual, at)),
+            None => y,
+        };
         let [low, high] = self.bounds;
         y.at_least(low).at_most(high)
     }

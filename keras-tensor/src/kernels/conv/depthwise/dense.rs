@@ -1,136 +1,214 @@
-//! Rows whose windows have three or five elements side by side: what neighbouring places share is read once, and a place at
-//! the border skips what lies outside.
+//! Windows of three or five rows and columns that lie side by side: what neighbouring places share is read once, and a place
+//! at the border skips what lies outside.
 
 use std::ops::Range;
 
 use super::super::super::Real;
-use super::super::super::vector::{Every, Vector, Width};
-use super::super::lines::{Lines, Run};
-use super::{Segment, blocks};
+use super::super::super::gemm::Epilogue;
+use super::super::super::vector::{Grid, Vector, Width};
+use super::super::geometry::Geometry;
+use super::blocks;
 
 /// Lanes of the vectors that this is compiled for: where wider ones are usual, narrow ones are rarely wanted.
 pub(super) const LANES: usize = if cfg!(target_arch = "x86_64") { 8 } else { 1 };
+/// Lanes from which there are registers for the sums of two rows.
+const WIDE: usize = 16;
 /// The fewest places of a row.
 const FEWEST: usize = 4;
 
-/// A row of such windows.
+/// What such windows make of some channels.
 pub(super) struct Dense<'a, T> {
-    row: Segment<'a, T>,
-    /// Places of the row, and elements of a row that is read.
-    sizes: (usize, usize),
-    /// The element of its row that the first place begins with, which may lie outside.
-    first: isize,
+    pub(super) geometry: Geometry,
+    /// Whether the window is turned round.
+    pub(super) reversed: bool,
+    pub(super) source: &'a [T],
+    pub(super) kernel: &'a [T],
+    pub(super) channels: usize,
+    pub(super) epilogue: &'a Epilogue<'a, T>,
+    /// The row of the result, of all samples, that is computed first.
+    pub(super) line: usize,
 }
 
-/// The run that tells all of a row: that whose places meet a whole window of elements side by side.
-pub(super) fn run<'a>(lines: &'a Lines) -> Option<&'a Run> {
-    let suits = |run: &&Run| {
-        let is_whole = run.taps.len() == lines.taps_of_row() && run.is_dense();
-        is_whole && run.step == 1 && (1..=2).contains(&run.advance)
-    };
-    let found = lines.runs.iter().find(suits)?;
-    (matches!(lines.taps_of_row(), 3 | 5) && lines.width() >= FEWEST).then_some(found)
+/// Whether windows are such.
+pub(super) fn suits(geometry: &Geometry) -> bool {
+    let [deep, high, wide] = geometry.taps;
+    let [_, step, stride] = geometry.strides;
+    let is_square = deep == 1 && high == wide && step == stride;
+    let is_flat = geometry.sizes[0] == 1 && geometry.places[0] == 1;
+    is_square
+        && is_flat
+        && matches!(wide, 3 | 5)
+        && stride <= 2
+        && geometry.dilation == [1; 3]
+        && geometry.places[2] >= FEWEST
 }
 
-impl<'a, T: Real> Dense<'a, T> {
-    /// A row, and the run of it that [`run`] gives.
-    pub(super) fn new(row: Segment<'a, T>, lines: &Lines) -> Self {
-        let run = row.run;
-        Dense {
-            sizes: (lines.width(), lines.source().1),
-            first: run.taps[0].0 as isize - (run.first * run.advance) as isize,
-            row,
-        }
-    }
+/// Which of so many elements in a row are there, where the first is at `first` of `size`.
+fn inside(first: isize, size: usize, count: usize) -> Range<usize> {
+    let clipped = |at: isize| (at - first).clamp(0, count as isize) as usize;
+    clipped(0)..clipped(size as isize)
+}
 
-    /// The element of its row, which may lie outside, that is so many after the one that the first place begins with.
-    fn column(&self, after: usize) -> isize {
-        self.first + after as isize
-    }
-
-    /// Sums all places for all channels.
+impl<T: Real> Dense<'_, T> {
+    /// Sums all places of some rows.
     #[inline(always)]
     pub(super) fn sum<V: Vector<Element = T>>(&self, width: Width<V>, out: &mut [T]) {
-        let places = self.sizes.0;
-        let sevens = places.next_multiple_of(7) <= places.next_multiple_of(8);
-        match (self.row.run.taps.len(), self.row.run.advance, places) {
-            (3, 1, 7..) if sevens => self.groups::<V, 3, 7, 1, 9>(width, out),
-            (3, 1, 8..) => self.groups::<V, 3, 8, 1, 10>(width, out),
-            (3, 1, _) => self.groups::<V, 3, FEWEST, 1, 6>(width, out),
-            (3, ..) => self.groups::<V, 3, FEWEST, 2, 9>(width, out),
-            (_, 1, _) => self.groups::<V, 5, FEWEST, 1, 8>(width, out),
-            _ => self.groups::<V, 5, FEWEST, 2, 11>(width, out),
+        let [_, high, wide] = self.geometry.places;
+        let of_line = wide * self.channels;
+        let sevens = wide.next_multiple_of(7) <= wide.next_multiple_of(8);
+        let (mut rest, mut line) = (out, self.line);
+        while !rest.is_empty() {
+            let is_two = V::LANES >= WIDE
+                && line % high + 2 <= high
+                && rest.len() >= 2 * of_line
+                && self.geometry.taps[2] == 3;
+            let rows = if is_two { 2 } else { 1 };
+            let (here, after) = rest.split_at_mut(rows * of_line);
+            match (self.geometry.taps[2], self.geometry.strides[2], wide) {
+                (3, 1, 7..) if is_two && sevens => {
+                    self.rows::<V, 3, 1, 7, 9, 2, 4>(width, line, here)
+                }
+                (3, 1, 8..) if is_two => self.rows::<V, 3, 1, 8, 10, 2, 4>(width, line, here),
+                (3, 1, _) if is_two => self.rows::<V, 3, 1, 4, 6, 2, 4>(width, line, here),
+                (3, _, _) if is_two => self.rows::<V, 3, 2, 4, 9, 2, 5>(width, line, here),
+                (3, 1, 7..) if sevens => self.rows::<V, 3, 1, 7, 9, 1, 3>(width, line, here),
+                (3, 1, 8..) => self.rows::<V, 3, 1, 8, 10, 1, 3>(width, line, here),
+                (3, 1, _) => self.rows::<V, 3, 1, 4, 6, 1, 3>(width, line, here),
+                (3, _, _) => self.rows::<V, 3, 2, 4, 9, 1, 3>(width, line, here),
+                (_, 1, _) => self.rows::<V, 5, 1, 4, 8, 1, 5>(width, line, here),
+                _ => self.rows::<V, 5, 2, 4, 11, 1, 5>(width, line, here),
+            }
+            (rest, line) = (after, line + rows);
         }
     }
 
-    /// Sums groups of `P` places with windows of `K` elements, each of which begins `ADVANCE` elements after the one before, and
-    /// which meet `COLUMNS` elements together.
+    /// Sums `R` rows of windows of `K` rows and columns, `STRIDE` apart; a group of `P` places meets `COLUMNS` elements of
+    /// `LINES` rows.
     #[inline(always)]
-    fn groups<V, const K: usize, const P: usize, const ADVANCE: usize, const COLUMNS: usize>(
+    fn rows<
+        V: Vector<Element = T>,
+        const K: usize,
+        const STRIDE: usize,
+        const P: usize,
+        const COLUMNS: usize,
+        const R: usize,
+        const LINES: usize,
+    >(
         &self,
         width: Width<V>,
+        line: usize,
         out: &mut [T],
-    ) where
-        V: Vector<Element = T>,
-    {
-        const { assert!(COLUMNS == (P - 1) * ADVANCE + K) };
+    ) {
+        const { assert!(COLUMNS == (P - 1) * STRIDE + K) };
+        const { assert!(LINES == (R - 1) * STRIDE + K) };
+        let n = self.channels as isize;
+        let Geometry {
+            sizes: [_, rows, columns],
+            places: [_, high, wide],
+            before,
+            ..
+        } = self.geometry;
         // Places before channels: what lies side by side in memory is read one after the other.
-        for p in (0..self.sizes.0).step_by(P) {
+        for p in (0..wide).step_by(P) {
             // The last ones reach back to be as many.
-            let p = p.min(self.sizes.0 - P);
-            let first = self.column(p * ADVANCE);
-            let clipped = |column: isize| (column - first).clamp(0, COLUMNS as isize) as usize;
-            match clipped(0)..clipped(self.sizes.1 as isize) {
-                inside if inside == (0..COLUMNS) => {
-                    self.group::<V, K, P, ADVANCE, COLUMNS>(width, p, 0..COLUMNS, out)
-                }
-                inside => self.group::<V, K, P, ADVANCE, COLUMNS>(width, p, inside, out),
+            let p = p.min(wide - P);
+            let first = [line % high * STRIDE, p * STRIDE];
+            let first = [
+                first[0] as isize - before[1] as isize,
+                first[1] as isize - before[2] as isize,
+            ];
+            let at = (line / high * rows) as isize + first[0];
+            let at = (at * columns as isize + first[1]) * n;
+            let steps = [columns as isize * n, n];
+            let lines = inside(first[0], rows, LINES);
+            let grid = |columns: Range<usize>| {
+                Grid::new(
+                    width,
+                    self.source,
+                    at,
+                    steps,
+                    [lines.clone(), columns],
+                    self.channels,
+                )
+            };
+            let place = line * wide + p;
+            match inside(first[1], columns, COLUMNS) {
+                all if all == (0..COLUMNS) => self.group::<V, K, STRIDE, P, COLUMNS, R, LINES>(
+                    width,
+                    grid(0..COLUMNS),
+                    place,
+                    &mut out[p * self.channels..],
+                ),
+                some => self.group::<V, K, STRIDE, P, COLUMNS, R, LINES>(
+                    width,
+                    grid(some),
+                    place,
+                    &mut out[p * self.channels..],
+                ),
             }
         }
     }
 
-    /// Sums some neighbouring places, from the `p`-th on, of whose columns those `inside` are there.
     #[inline(always)]
-    fn group<V, const K: usize, const P: usize, const ADVANCE: usize, const COLUMNS: usize>(
+    fn group<
+        V: Vector<Element = T>,
+        const K: usize,
+        const STRIDE: usize,
+        const P: usize,
+        const COLUMNS: usize,
+        const R: usize,
+        const LINES: usize,
+    >(
         &self,
         width: Width<V>,
-        p: usize,
-        inside: Range<usize>,
+        source: Grid<V>,
+        place: usize,
         out: &mut [T],
-    ) where
-        V: Vector<Element = T>,
-    {
-        let (row, n) = (&self.row, self.row.channels);
-        // Taps say what the first place of the run meets.
-        let moved = (self.column(p * ADVANCE) - row.run.taps[0].0 as isize) * n as isize;
-        let (rows, _) = row.taps.as_chunks::<K>();
-        let out = &mut out[p * n..][..P * n];
+    ) {
+        let n = self.channels;
+        let wide = self.geometry.places[2];
+        let (first, step) = if self.reversed {
+            (K * K - 1, -(n as isize))
+        } else {
+            (0, n as isize)
+        };
+        let kernel = Grid::new(
+            width,
+            self.kernel,
+            (first * n) as isize,
+            [K as isize * step, step],
+            [0..K, 0..K],
+            n,
+        );
         for c in blocks(n, V::LANES) {
-            let mut sums = [V::zero(width); P];
-            for of_row in rows {
-                let mut taps = [V::zero(width); K];
-                for i in 0..K {
-                    taps[i] = V::load_at(width, row.kernel, of_row[i].1 + c);
+            let mut sums = [[V::zero(width); P]; R];
+            for line in 0..LINES {
+                if !source.has_row(line) {
+                    continue;
                 }
-                let start = of_row[0].0.wrapping_add_signed(moved).wrapping_add(c);
-                let columns = Every::new(width, row.source, start, n, inside.clone());
                 for column in 0..COLUMNS {
-                    if let Some(x) = columns.get(column) {
+                    let Some(x) = source.get(line, column, c) else {
+                        continue;
+                    };
+                    for (r, sums) in sums.iter_mut().enumerate() {
                         for (i, sum) in sums.iter_mut().enumerate() {
-                            if let Some(tap) = column.checked_sub(i * ADVANCE)
-                                && tap < K
+                            let row = line.checked_sub(r * STRIDE);
+                            let column = column.checked_sub(i * STRIDE);
+                            if let (Some(row), Some(column)) = (row, column)
+                                && let Some(tap) = kernel.get(row, column, c)
                             {
-                                *sum = sum.plus_product(x, taps[tap]);
+                                *sum = sum.plus_product(x, tap);
                             }
                         }
                     }
                 }
             }
-            let ends = row.epilogue.of_channels(width, c);
-            for (i, &sum) in sums.iter().enumerate() {
-                let to = i * n + c;
-                ends.finish(width, sum, row.start + p * n + to)
-                    .store_at(out, to);
+            let ends = self.epilogue.of_channels(width, c);
+            for (r, sums) in sums.iter().enumerate() {
+                for (i, &sum) in sums.iter().enumerate() {
+                    let to = (r * wide + i) * n + c;
+                    ends.finish(width, sum, place * n + to).store_at(out, to);
+                }
             }
         }
     }
