@@ -2,6 +2,7 @@
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 
+use super::gemm::expect_read;
 use super::vector::{Vector, VectorLoop, Vectors, Width};
 
 /// The most lanes of a vector.
@@ -31,6 +32,9 @@ impl<T: Copy> VectorLoop<T> for Turn<'_, T> {
                 for (c, v) in square[..columns].iter_mut().enumerate() {
                     let from = &self.from[(column + c) * self.from_step + row..];
                     *v = V::load_some(width, &from[..rows.min(from.len())]);
+                    // The machine does not foresee rows that are far apart: those of the next square.
+                    let next = from.as_ptr().wrapping_add(V::LANES * self.from_step);
+                    expect_read(next, V::LANES);
                 }
                 let square = transposed(square);
                 for (r, v) in square[..rows].iter().enumerate() {

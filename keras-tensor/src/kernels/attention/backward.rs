@@ -5,8 +5,9 @@ use std::array::from_fn;
 use super::rows::{Dot, Running, Scores, Take, ThroughSoftmax, Weigh};
 use super::{Heads, KEYS, Place, QUERIES, product};
 use crate::kernels::gemm::{Output, View};
+use crate::kernels::shares::try_share;
 use crate::kernels::simd::vectorized;
-use crate::kernels::{Real, built, threads, with_float};
+use crate::kernels::{Real, built, with_float, with_space};
 use crate::op::{Attention, Outputs, Specs};
 use crate::{Result, Tensor};
 
@@ -22,8 +23,7 @@ pub(in crate::kernels) fn attention_grad(
         let heads = Heads::<T>::new(op, inputs);
         let found = Found { result: result.raw(), outer: outer.raw() };
         built(specs, |gradients: [&mut [T]; 3]| {
-            heads.backward(&found, gradients);
-            Ok(())
+            heads.backward(&found, gradients)
         })
     })
 }
@@ -36,7 +36,7 @@ struct Found<'a, T> {
 
 impl<T: Real> Heads<'_, T> {
     /// The gradients with regard to queries, keys and values.
-    fn backward(&self, found: &Found<T>, mut gradients: [&mut [T]; 3]) {
+    fn backward(&self, found: &Found<T>, mut gradients: [&mut [T]; 3]) -> Result<()> {
         let widths = [self.dim, self.dim, self.value_dim];
         let lengths = [self.queries, self.keys, self.keys];
         // Keys that no query of a block sees are not written.
@@ -45,14 +45,15 @@ impl<T: Real> Heads<'_, T> {
             gradients.iter_mut().for_each(|g| g.fill(T::ZERO));
         }
         if is_empty {
-            return;
+            return Ok(());
         }
         let mut all = gradients.into_iter().zip(widths);
         let all: [Output<T>; 3] = from_fn(|_| {
             let (gradient, width) = all.next().expect("there are three");
             Output::new(gradient, self.heads * width)
         });
-        threads::share(self.batch * self.heads, &|i| {
+        let size = QUERIES.min(self.queries) * KEYS.min(self.keys);
+        try_share(self.batch * self.heads, &|i| {
             let (batch, head) = (i / self.heads, i % self.heads);
             let of_head = from_fn(|i| {
                 let (length, width) = (lengths[i], widths[i]);
@@ -63,21 +64,23 @@ impl<T: Real> Heads<'_, T> {
                     all[i].tile(rows, head * width..(head + 1) * width)
                 }
             });
-            self.backward_head(batch, head, found, of_head);
-        });
+            with_space(2 * size, |tiles| {
+                self.backward_head(batch, head, found, of_head, tiles.split_at_mut(size));
+                Ok(())
+            })
+        })
     }
 
-    /// A head's gradients.
+    /// A head's gradients; there is room for a tile of weights and for one of their gradients.
     fn backward_head(
         &self,
         batch: usize,
         head: usize,
         found: &Found<T>,
         [mut d_query, mut d_key, mut d_value]: [Output<T>; 3],
+        (weights, gradients): (&mut [T], &mut [T]),
     ) {
         let (dim, value_dim) = (self.dim, self.value_dim);
-        let size = QUERIES.min(self.queries) * KEYS.min(self.keys);
-        let (mut weights, mut gradients) = (vec![T::ZERO; size], vec![T::ZERO; size]);
         let mut shrunk = vec![T::ONE; QUERIES.min(self.queries)];
         let scales = self.scales();
         // Where there are zeros already, as some keys may not come.

@@ -5,7 +5,7 @@ use num_traits::Float;
 use crate::kernels::Real;
 use crate::kernels::elementary::Elementary;
 use crate::kernels::elementwise::Number;
-use crate::kernels::fold::{LANES, halved, sum_of};
+use crate::kernels::fold::{LANES, sum_of};
 use crate::kernels::simd::{Loop, vectorized};
 use crate::kernels::vector::{Vector, VectorLoop, Width};
 
@@ -29,9 +29,8 @@ impl<T: Real> Running<T> {
     /// Goes on with more scores, which become `exp(score - largest)`; gives what such numbers before are multiplied by.
     #[inline(always)]
     fn take<V: Vector<Element = T>>(&mut self, width: Width<V>, scores: &mut [T]) -> T {
-        let start = V::splat(width, self.largest);
         // Where a score is no number, neither is the sum.
-        let largest = folded(width, scores, start, V::at_least, <T as Number>::max);
+        let largest = folded(width, scores, self.largest, V::at_least);
         let shrunk = match largest > self.largest && self.total > T::ZERO {
             true => <T as Elementary>::exp(self.largest - largest),
             false => T::ONE,
@@ -47,35 +46,47 @@ impl<T: Real> Running<T> {
         for x in scores.iter_mut() {
             *x = <T as Elementary>::exp(*x - self.largest);
         }
-        folded(width, scores, V::zero(width), V::plus, <T as Number>::add)
+        folded(width, scores, T::ZERO, V::plus)
     }
 }
 
-/// Folds elements into one, in an order that their number decides, not the width of vectors.
+/// Folds elements into one, in an order that their number decides, not the width of vectors; `start` changes nothing.
 #[inline(always)]
 fn folded<T: Number, V: Vector<Element = T>>(
     width: Width<V>,
     x: &[T],
-    start: V,
+    start: T,
     combine: impl Fn(V, V) -> V,
-    one: impl Fn(T, T) -> T,
 ) -> T {
-    let mut all = [start; LANES];
-    let count = LANES / V::LANES;
-    let mut chunks = x.chunks_exact(LANES);
-    for chunk in &mut chunks {
+    let mut all = [V::splat(width, start); LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut count = LANES / V::LANES;
+    let mut take = |chunk: &[T; LANES]| {
         for (i, v) in all[..count].iter_mut().enumerate() {
-            *v = combine(*v, V::load(width, &chunk[i * V::LANES..]));
+            *v = combine(*v, V::load_at(width, chunk, i * V::LANES));
+        }
+    };
+    chunks.iter().for_each(&mut take);
+    if !rest.is_empty() {
+        let mut last = [start; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        take(&last);
+    }
+    while count > 1 {
+        count /= 2;
+        for i in 0..count {
+            all[i] = combine(all[i], all[i + count]);
         }
     }
-    let mut lanes = [T::ZERO; LANES];
-    for (v, lanes) in all[..count].iter().zip(lanes.chunks_exact_mut(V::LANES)) {
-        v.store(lanes);
+    // The second half of a vector into the first, and so on; each lane comes as often as there are fewer.
+    let mut one = all[0];
+    for _ in 0..V::LANES.ilog2() {
+        let [first, second] = one.zipped(one);
+        one = combine(first, second);
     }
-    for (lane, &v) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = one(*lane, v);
-    }
-    halved(&mut lanes, one)
+    let mut lanes = [start; LANES];
+    one.store(&mut lanes);
+    lanes[0]
 }
 
 /// Scores of a tile, some columns of all rows, and what has been seen of its rows.
@@ -123,7 +134,8 @@ impl<T: Real> VectorLoop<T> for Weigh<'_, T> {
                 true => running.take(width, scores),
                 false => running.weigh(width, scores),
             };
-            scores.iter_mut().for_each(|x| *x = *x / running.total);
+            let share = T::ONE / running.total;
+            scores.iter_mut().for_each(|x| *x = *x * share);
         }
     }
 }
