@@ -68,10 +68,10 @@ impl<T: Real> Gather<'_, T> {
     fn rows<V: Vector<Element = T>>(self, width: Width<V>) {
         let (lines, n) = (self.lines, self.channels);
         let (of_line, of_sample) = (lines.width() * n, lines.source().0 * n);
-        if let Some(geometry) = lines.gathered().filter(|_| V::LANES >= dense::LANES)
-            && dense::suits(&geometry)
+        if const { V::LANES >= dense::LANES }
+            && let Some(geometry) = lines.gathered().filter(dense::suits)
         {
-            let dense = Dense {
+            Dense {
                 geometry,
                 reversed: lines.reversed,
                 source: self.source,
@@ -79,8 +79,8 @@ impl<T: Real> Gather<'_, T> {
                 channels: n,
                 epilogue: self.epilogue,
                 line: self.start / of_line,
-            };
-            dense.sum(width, self.out);
+            }
+            .sum(width, self.out);
             if self.epilogue.is_curved() {
                 self.epilogue.curve(self.out);
             }

@@ -58,25 +58,37 @@ impl<T: Real> Dense<'_, T> {
         let sevens = wide.next_multiple_of(7) <= wide.next_multiple_of(8);
         let (mut rest, mut line) = (out, self.line);
         while !rest.is_empty() {
-            let is_two = V::LANES >= WIDE
+            let is_pair = const { V::LANES >= WIDE }
+                && self.geometry.taps[2] == 3
                 && line % high + 2 <= high
-                && rest.len() >= 2 * of_line
-                && self.geometry.taps[2] == 3;
-            let rows = if is_two { 2 } else { 1 };
+                && rest.len() >= 2 * of_line;
+            let rows = if is_pair { 2 } else { 1 };
             let (here, after) = rest.split_at_mut(rows * of_line);
             match (self.geometry.taps[2], self.geometry.strides[2], wide) {
-                (3, 1, 7..) if is_two && sevens => {
+                // These are compiled for wide vectors, which leave but a last row to others.
+                (3, 1, 7..) if const { V::LANES >= WIDE } && is_pair && sevens => {
                     self.rows::<V, 3, 1, 7, 9, 2, 4>(width, line, here)
                 }
-                (3, 1, 8..) if is_two => self.rows::<V, 3, 1, 8, 10, 2, 4>(width, line, here),
-                (3, 1, _) if is_two => self.rows::<V, 3, 1, 4, 6, 2, 4>(width, line, here),
-                (3, _, _) if is_two => self.rows::<V, 3, 2, 4, 9, 2, 5>(width, line, here),
-                (3, 1, 7..) if sevens => self.rows::<V, 3, 1, 7, 9, 1, 3>(width, line, here),
-                (3, 1, 8..) => self.rows::<V, 3, 1, 8, 10, 1, 3>(width, line, here),
-                (3, 1, _) => self.rows::<V, 3, 1, 4, 6, 1, 3>(width, line, here),
-                (3, _, _) => self.rows::<V, 3, 2, 4, 9, 1, 3>(width, line, here),
-                (_, 1, _) => self.rows::<V, 5, 1, 4, 8, 1, 5>(width, line, here),
-                _ => self.rows::<V, 5, 2, 4, 11, 1, 5>(width, line, here),
+                (3, 1, 8..) if const { V::LANES >= WIDE } && is_pair => {
+                    self.rows::<V, 3, 1, 8, 10, 2, 4>(width, line, here)
+                }
+                (3, 1, _) if const { V::LANES >= WIDE } && is_pair => {
+                    self.rows::<V, 3, 1, FEWEST, 6, 2, 4>(width, line, here)
+                }
+                (3, _, _) if const { V::LANES >= WIDE } && is_pair => {
+                    self.rows::<V, 3, 2, FEWEST, 9, 2, 5>(width, line, here)
+                }
+                // And these for narrow ones.
+                (3, 1, 7..) if const { V::LANES < WIDE } && sevens => {
+                    self.rows::<V, 3, 1, 7, 9, 1, 3>(width, line, here)
+                }
+                (3, 1, 8..) if const { V::LANES < WIDE } => {
+                    self.rows::<V, 3, 1, 8, 10, 1, 3>(width, line, here)
+                }
+                (3, 1, _) => self.rows::<V, 3, 1, FEWEST, 6, 1, 3>(width, line, here),
+                (3, _, _) => self.rows::<V, 3, 2, FEWEST, 9, 1, 3>(width, line, here),
+                (_, 1, _) => self.rows::<V, 5, 1, FEWEST, 8, 1, 5>(width, line, here),
+                _ => self.rows::<V, 5, 2, FEWEST, 11, 1, 5>(width, line, here),
             }
             (rest, line) = (after, line + rows);
         }
