@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConvFused, Cost, Op};
+use super::{ConvFused, Cost, Op, Outputs};
 use crate::{Error, Result, Tensor};
 
 /// Attributes of [`super::Op::ConvChain`]: convolutions, each of which takes the result of the one before it.
@@ -39,8 +39,12 @@ impl ConvChain {
     }
 
     /// What stands between the convolutions, and the result, as meta tensors.
-    pub(crate) fn between(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let mut made: Vec<Tensor> = Vec::with_capacity(self.links.len());
+    pub(crate) fn between(&self, inputs: &[&Tensor]) -> Result<Outputs> {
+        let mut made = Outputs::new();
+        if self.links.is_empty() {
+            let wanted = "one convolution at least";
+            return Err(Error::argument("a chain of convolutions", "none", wanted));
+        }
         for (link, given) in self.with_inputs(inputs) {
             let x = made.last().unwrap_or(inputs[0]);
             if x.rank() != 4 {

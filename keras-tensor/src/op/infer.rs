@@ -250,8 +250,8 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             same_dtype(op.name(), inputs)?;
             float(op.name(), inputs[0])?;
             let made = c.between(inputs)?;
-            let last = made.last().unwrap_or(inputs[0]);
-            spec(last.dtype(), last.shape().clone())
+            let shape = made.last().unwrap_or(inputs[0]).shape();
+            spec(inputs[0].dtype(), shape.clone())
         }
         Op::Pool(p) => {
             count(p.part.inputs())?;

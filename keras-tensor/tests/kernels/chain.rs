@@ -161,4 +161,7 @@ fn nothing_comes_of_nothing() {
     }];
     check([0, 5, 5, 3], &links, DType::F32);
     check([2, 5, 5, 0], &links, DType::F32);
+    let links = [][..].into();
+    let x = noise(&[1, 2, 2, 1], 1, DType::F32);
+    assert!(apply_one(Op::ConvChain(ConvChain { links }), &[&x]).is_err());
 }

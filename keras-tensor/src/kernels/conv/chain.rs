@@ -2,6 +2,7 @@
 //!
 //! Every element is what it would be if each convolution were done for all samples: bands only decide when it is computed.
 
+use smallvec::SmallVec;
 use std::ops::Range;
 
 use super::super::gemm::Epilogue;
@@ -17,6 +18,9 @@ const CACHED: usize = 1 << 20;
 const BANDS: usize = 4;
 /// The fewest pieces of work for each thread if these are not as many for all.
 const PIECES: usize = 4;
+
+/// Something of each convolution, of which there are few.
+type Few<T> = SmallVec<[T; 4]>;
 
 /// One of the convolutions.
 struct Link<'a, T> {
@@ -97,7 +101,7 @@ pub(in crate::kernels) fn conv_chain(
     let dtype = inputs[0].dtype();
     let made = chain.between(inputs)?;
     with_float!(dtype, T => Tensor::try_build(dtype, shape, |out: &mut [T]| {
-        let mut links: Vec<Link<T>> = Vec::with_capacity(made.len());
+        let mut links: Few<Link<T>> = Few::new();
         let mut x = inputs[0].shape();
         for ((fused, given), y) in chain.with_inputs(inputs).zip(&made) {
             links.push(Link::new(fused, x, given, y.shape()));
@@ -108,7 +112,7 @@ pub(in crate::kernels) fn conv_chain(
             _ if out.is_empty() => Ok(()),
             Some(rows) => by_bands(&links, rows, x, out),
             None => {
-                let sizes: Vec<usize> = links.iter().map(Link::size).collect();
+                let sizes: Few<usize> = links.iter().map(Link::size).collect();
                 one_by_one(&sizes, x, out, |i, x, y| {
                     let Link { work, kernel, epilogue } = &links[i];
                     compute(work, ConvPart::Output, x, kernel, epilogue, y)
@@ -142,7 +146,7 @@ fn by_bands<T: Real>(links: &[Link<T>], at_once: usize, x: &[T], out: &mut [T]) 
     let of_x = first.work.geometry.sizes[2] * first.work.channels;
     try_for_shares(out, at_once * of_row, &|start, out| {
         let (sample, row) = (start / of_row / high, start / of_row % high);
-        let mut needed = Vec::with_capacity(links.len() + 1);
+        let mut needed: Few<Range<usize>> = Few::new();
         needed.push(row..row + at_once);
         for link in links.iter().rev() {
             needed.push(link.work.geometry.rows_of(&needed[needed.len() - 1]));
@@ -151,7 +155,7 @@ fn by_bands<T: Real>(links: &[Link<T>], at_once: usize, x: &[T], out: &mut [T]) 
         let x = &x[sample * first.work.sample().0..];
         let x = &x[needed[0].start * of_x..needed[0].end * of_x];
         let sizes = links.iter().zip(&needed[1..]);
-        let sizes: Vec<usize> = sizes
+        let sizes: Few<usize> = sizes
             .map(|(link, rows)| rows.len() * link.of_row())
             .collect();
         one_by_one(&sizes, x, out, |i, x, y| {

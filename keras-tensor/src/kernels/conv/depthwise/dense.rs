@@ -124,15 +124,12 @@ impl<T: Real> Dense<'_, T> {
         for p in (0..wide).step_by(P) {
             // The last ones reach back to be as many.
             let p = p.min(wide - P);
-            let first = [line % high * STRIDE, p * STRIDE];
-            let first = [
-                first[0] as isize - before[1] as isize,
-                first[1] as isize - before[2] as isize,
-            ];
-            let at = (line / high * rows) as isize + first[0];
-            let at = (at * columns as isize + first[1]) * n;
+            let first_row = (line % high * STRIDE) as isize - before[1] as isize;
+            let first_column = (p * STRIDE) as isize - before[2] as isize;
+            let of_sample = (line / high * rows) as isize;
+            let at = ((of_sample + first_row) * columns as isize + first_column) * n;
             let steps = [columns as isize * n, n];
-            let lines = inside(first[0], rows, LINES);
+            let lines = inside(first_row, rows, LINES);
             let grid = |columns: Range<usize>| {
                 Grid::new(
                     width,
@@ -143,24 +140,23 @@ impl<T: Real> Dense<'_, T> {
                     self.channels,
                 )
             };
-            let place = line * wide + p;
-            match inside(first[1], columns, COLUMNS) {
+            let (place, out) = (line * wide + p, &mut out[p * self.channels..]);
+            match inside(first_column, columns, COLUMNS) {
                 all if all == (0..COLUMNS) => self.group::<V, K, STRIDE, P, COLUMNS, R, LINES>(
                     width,
                     grid(0..COLUMNS),
                     place,
-                    &mut out[p * self.channels..],
+                    out,
                 ),
-                some => self.group::<V, K, STRIDE, P, COLUMNS, R, LINES>(
-                    width,
-                    grid(some),
-                    place,
-                    &mut out[p * self.channels..],
-                ),
+                some => {
+                    self.group::<V, K, STRIDE, P, COLUMNS, R, LINES>(width, grid(some), place, out)
+                }
             }
         }
     }
 
+    /// Sums a group of places, of which the first is number `place` of all and the one that `out` begins with, from what
+    /// their windows meet.
     #[inline(always)]
     fn group<
         V: Vector<Element = T>,
