@@ -253,6 +253,24 @@ fn large_tensors_are_made_for_a_few_samples_at_a_time() {
 }
 
 #[test]
+fn chains_are_made_for_a_few_samples_at_a_time() {
+    let (wide, kernel) = (weight(&[1, 1, 3, 256], 1), weight(&[3, 3, 1, 256], 2));
+    let narrow = weight(&[1, 1, 256, 256], 3);
+    let each = ConvWindow {
+        groups: 256,
+        ..WINDOW
+    };
+    let work = |x: &Tensor| {
+        let y = conv(x, &wide, None)?;
+        let z = ops::conv_fused(&y, &kernel, each, None, Default::default())?;
+        let z = ops::add(&y, conv(&z, &narrow, None)?)?;
+        ops::pool(&z, Pooling::Max, &[2, 2], &[2, 2], Padding::Valid)
+    };
+    let plan = check(&[7, 40, 40, 3], &work, &["conv", "conv_chain", "max_pool"]);
+    assert_eq!(plan.program.samples.as_ref().unwrap().ops, 3);
+}
+
+#[test]
 fn what_looks_at_other_samples_is_done_for_all_at_once() {
     let wide = weight(&[1, 1, 3, 256], 1);
     let work = |x: &Tensor| {
