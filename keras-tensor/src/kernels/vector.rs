@@ -191,6 +191,16 @@ impl<'a, V: Vector> Grid<'a, V> {
         self.inside[0].contains(&row)
     }
 
+    /// The same where all of the first rows and columns, so many of each, are there: nothing is asked of each crossing then.
+    #[inline(always)]
+    pub(super) fn whole(&self, side: usize) -> Option<Self> {
+        let is_whole = self.inside.iter().all(|inside| *inside == (0..side));
+        is_whole.then_some(Grid {
+            inside: [0..side, 0..side],
+            ..*self
+        })
+    }
+
     /// The vector from element `at` of a crossing on, if that is there.
     #[inline(always)]
     pub(super) fn get(&self, row: usize, column: usize, at: usize) -> Option<V> {

@@ -157,10 +157,10 @@ impl<T: Real> Segment<'_, T> {
         c: usize,
         out: &mut [T],
     ) {
+        let ends = self.epilogue.of_channels(width, c);
         for (i, &sum) in sums.iter().enumerate() {
             let to = (self.run.first + (p + i) * self.run.step) * self.channels + c;
-            let sum = self.epilogue.of_vector(width, sum, self.start + to, c);
-            sum.store(&mut out[to..]);
+            ends.finish(width, sum, self.start + to).store_at(out, to);
         }
     }
 }

@@ -32,6 +32,12 @@ fn three(values: impl Iterator<Item = usize>, rest: usize) -> [usize; 3] {
     })
 }
 
+/// Which of so many elements in a row are there, where the first is at `first` of `size`.
+pub(super) fn inside(first: isize, size: usize, count: usize) -> Range<usize> {
+    let clipped = |at: isize| (at - first).clamp(0, count as isize) as usize;
+    clipped(0)..clipped(size as isize)
+}
+
 impl Geometry {
     pub(super) fn new(conv: &Conv, sizes: &[usize], places: &[usize], taps: &[usize]) -> Self {
         Geometry {

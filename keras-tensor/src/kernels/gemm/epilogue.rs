@@ -143,7 +143,7 @@ impl<T: Real> Epilogue<'_, T> {
     /// Finishes a vector of sums, of the channels from `channel` on, that stands in the whole output at `at`, up to
     /// [`Epilogue::curve`].
     #[inline(always)]
-    pub(in crate::kernels) fn of_vector<V: Vector<Element = T>>(
+    fn of_vector<V: Vector<Element = T>>(
         &self,
         width: Width<V>,
         sums: V,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::super::Real;
 use super::super::super::gemm::Epilogue;
 use super::super::super::vector::{Grid, Vector, Width};
-use super::super::geometry::Geometry;
+use super::super::geometry::{Geometry, inside};
 use super::blocks;
 
 /// Lanes of the vectors that this is compiled for: where wider ones are usual, narrow ones are rarely wanted.
@@ -41,12 +41,6 @@ pub(super) fn suits(geometry: &Geometry) -> bool {
         && stride <= 2
         && geometry.dilation == [1; 3]
         && geometry.places[2] >= FEWEST
-}
-
-/// Which of so many elements in a row are there, where the first is at `first` of `size`.
-fn inside(first: isize, size: usize, count: usize) -> Range<usize> {
-    let clipped = |at: isize| (at - first).clamp(0, count as isize) as usize;
-    clipped(0)..clipped(size as isize)
 }
 
 impl<T: Real> Dense<'_, T> {

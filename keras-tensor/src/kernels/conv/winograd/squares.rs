@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::super::super::gemm::{Epilogue, Output};
-use super::super::super::vector::{Vector, VectorLoop, Vectors, Width};
+use super::super::super::vector::{Grid, Vector, VectorLoop, Vectors, Width};
+use super::super::geometry::inside;
 use super::super::{Work, blocks};
 use super::transforms::Linear;
 
@@ -91,23 +92,27 @@ impl<'a> Image<'a> {
         });
     }
 
-    /// The channels of each place of a square; none where it is outside.
+    /// The channels of each of `side` times `side` places of a square, as far as these are inside.
     #[inline(always)]
-    fn square<const A: usize>(&self, square: usize) -> [[&'a [f32]; A]; A] {
+    fn square<V: Vector<Element = f32>>(
+        &self,
+        width: Width<V>,
+        square: usize,
+        side: usize,
+    ) -> Grid<'a, V> {
         let (sample, place) = self.squares.at(square);
         let [high, wide] = self.sizes;
-        let mut places: [[&[f32]; A]; A] = [[&[]; A]; A];
-        for (i, line) in places.iter_mut().enumerate() {
-            let a = (place[0] + i).wrapping_sub(self.before[0]);
-            for (j, at) in line.iter_mut().enumerate() {
-                let b = (place[1] + j).wrapping_sub(self.before[1]);
-                if a < high && b < wide {
-                    let first = ((sample * high + a) * wide + b) * self.channels;
-                    *at = &self.data[first..][..self.channels];
-                }
-            }
-        }
-        places
+        let first = [0, 1].map(|axis| place[axis] as isize - self.before[axis] as isize);
+        let row = (sample * high) as isize + first[0];
+        let channels = self.channels as isize;
+        Grid::new(
+            width,
+            self.data,
+            (row * wide as isize + first[1]) * channels,
+            [wide as isize * channels, channels],
+            [0, 1].map(|axis| inside(first[axis], self.sizes[axis], side)),
+            self.channels,
+        )
     }
 }
 
@@ -126,24 +131,31 @@ impl<L: Linear<A, B>, const A: usize, const B: usize> VectorLoop<f32> for Patche
     type Output = ();
     #[inline(always)]
     fn run<V: Vector<Element = f32>>(mut self, width: Width<V>) {
-        let channels = self.image.channels;
+        for (i, square) in self.squares.clone().enumerate() {
+            let places = self.image.square(width, square, A);
+            match places.whole(A) {
+                Some(places) => self.square(width, i, &places),
+                None => self.square(width, i, &places),
+            }
+        }
+    }
+}
+
+impl<L: Linear<A, B>, const A: usize, const B: usize> Patches<'_, '_, L, A, B> {
+    /// Makes square `i` of these ready; places that are not there are 0.
+    #[inline(always)]
+    fn square<V: Vector<Element = f32>>(&mut self, width: Width<V>, i: usize, places: &Grid<V>) {
         let zero = V::zero(width);
         let mut values = [[zero; A]; A];
-        for (i, square) in self.squares.clone().enumerate() {
-            let places = self.image.square::<A>(square);
-            for c in blocks(channels, V::LANES) {
-                for (line, from) in values.iter_mut().zip(&places) {
-                    for (value, from) in line.iter_mut().zip(from) {
-                        *value = match from.is_empty() {
-                            true => zero,
-                            false => V::load(width, &from[c..]),
-                        };
-                    }
+        for c in blocks(self.image.channels, V::LANES) {
+            for (line, values) in values.iter_mut().enumerate() {
+                for (place, value) in values.iter_mut().enumerate() {
+                    *value = places.get(line, place, c).unwrap_or(zero);
                 }
-                let values = L::both(width, &values);
-                for (matrix, value) in values.as_flattened().iter().enumerate() {
-                    value.store(self.to.part(matrix, i * self.row + c, V::LANES));
-                }
+            }
+            let values = L::both(width, &values);
+            for (matrix, value) in values.as_flattened().iter().enumerate() {
+                value.store(self.to.part(matrix, i * self.row + c, V::LANES));
             }
         }
     }
@@ -178,11 +190,12 @@ impl<L: Linear<N, M>, const N: usize, const M: usize> VectorLoop<f32> for Placed
                     *value = V::load(width, &from[i * filters + f..]);
                 }
                 let values = L::both(width, &values);
+                let ends = self.epilogue.of_channels(width, f);
                 for (i, line) in values.iter().take(inside[0]).enumerate() {
                     let row = (sample * high + place[0] + i) * wide + place[1];
                     for (j, &value) in line.iter().take(inside[1]).enumerate() {
                         let row = row + j;
-                        let value = self.epilogue.of_vector(width, value, row * filters + f, f);
+                        let value = ends.finish(width, value, row * filters + f);
                         value.store(self.y.part(row, f, V::LANES));
                     }
                 }
