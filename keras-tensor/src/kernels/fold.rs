@@ -39,7 +39,7 @@ pub(super) fn fold<T: Number, const N: usize>(
 
 /// Folds lanes into one: the second half into the first, and so on.
 #[inline(always)]
-pub(super) fn halved<T: Copy>(lanes: &mut [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+fn halved<T: Copy>(lanes: &mut [T; LANES], combine: impl Fn(T, T) -> T) -> T {
     let mut width = LANES;
     while width > 1 {
         width /= 2;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{ConvFused, Cost, Op, Outputs};
+use super::conv::infer_fused;
+use super::{ConvFused, Cost, Op};
 use crate::{Error, Result, Tensor};
 
 /// Attributes of [`super::Op::ConvChain`]: convolutions, each of which takes the result of the one before it.
@@ -25,28 +26,19 @@ impl ConvChain {
             .sum::<usize>()
     }
 
-    /// Every convolution with its inputs but the first.
-    pub(crate) fn with_inputs<'a, T>(
-        &'a self,
-        inputs: &'a [T],
-    ) -> impl Iterator<Item = (&'a ConvFused, &'a [T])> {
-        let mut rest = &inputs[1..];
-        self.links.iter().map(move |link| {
-            let (here, after) = rest.split_at(link.inputs() - 1);
-            rest = after;
-            (link, here)
-        })
-    }
-
-    /// What stands between the convolutions, and the result, as meta tensors.
-    pub(crate) fn between(&self, inputs: &[&Tensor]) -> Result<Outputs> {
-        let mut made = Outputs::new();
+    /// Goes through the convolutions: `visit(convolution, x, its other inputs, y)`, where what stands between them, and the result,
+    /// which is given, are meta tensors.
+    pub(crate) fn walk<'a>(
+        &self,
+        inputs: &[&'a Tensor],
+        mut visit: impl FnMut(&ConvFused, &Tensor, &[&'a Tensor], &Tensor),
+    ) -> Result<Tensor> {
         if self.links.is_empty() {
             let wanted = "one convolution at least";
             return Err(Error::argument("a chain of convolutions", "none", wanted));
         }
-        for (link, given) in self.with_inputs(inputs) {
-            let x = made.last().unwrap_or(inputs[0]);
+        let (mut x, mut rest) = (inputs[0].clone(), &inputs[1..]);
+        for link in self.links.iter() {
             if x.rank() != 4 {
                 return Err(Error::shape(
                     "a chain of convolutions",
@@ -54,25 +46,25 @@ impl ConvChain {
                     "the shape [batch, height, width, channels]",
                 ));
             }
-            let given: Vec<&Tensor> = [x].into_iter().chain(given.iter().copied()).collect();
-            let shape = super::conv::infer_fused(link, &given)?;
-            made.push(Tensor::meta(shape, x.dtype()));
+            let (others, after) = rest.split_at(link.inputs() - 1);
+            let y = Tensor::meta(infer_fused(link, &with_first(&x, others))?, x.dtype());
+            visit(link, &x, others, &y);
+            (x, rest) = (y, after);
         }
-        Ok(made)
+        Ok(x)
     }
 
     /// What its convolutions compute.
     pub(super) fn flops(&self, inputs: &[&Tensor]) -> u64 {
-        let Ok(made) = self.between(inputs) else {
-            return 0;
-        };
         let mut sum = Cost::default();
-        let links = self.with_inputs(inputs).enumerate();
-        for (i, (link, given)) in links {
-            let x = if i == 0 { inputs[0] } else { &made[i - 1] };
-            let given: Vec<&Tensor> = [x].into_iter().chain(given.iter().copied()).collect();
-            sum += Op::ConvFused(link.clone()).cost(&given, &made[i..=i]);
-        }
-        sum.flops
+        let walked = self.walk(inputs, |link, x, others, y| {
+            let op = Op::ConvFused(link.clone());
+            sum += op.cost(&with_first(x, others), std::slice::from_ref(y));
+        });
+        walked.map_or(0, |_| sum.flops)
     }
+}
+
+fn with_first<'x>(x: &'x Tensor, others: &[&'x Tensor]) -> Vec<&'x Tensor> {
+    [x].into_iter().chain(others.iter().copied()).collect()
 }

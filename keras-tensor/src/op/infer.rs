@@ -249,9 +249,8 @@ pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Specs> {
             count(c.inputs())?;
             same_dtype(op.name(), inputs)?;
             float(op.name(), inputs[0])?;
-            let made = c.between(inputs)?;
-            let shape = made.last().unwrap_or(inputs[0]).shape();
-            spec(inputs[0].dtype(), shape.clone())
+            let y = c.walk(inputs, |_, _, _, _| {})?;
+            spec(y.dtype(), y.shape().clone())
         }
         Op::Pool(p) => {
             count(p.part.inputs())?;

@@ -99,14 +99,11 @@ pub(in crate::kernels) fn conv_chain(
     shape: Shape,
 ) -> Result<Tensor> {
     let dtype = inputs[0].dtype();
-    let made = chain.between(inputs)?;
     with_float!(dtype, T => Tensor::try_build(dtype, shape, |out: &mut [T]| {
         let mut links: Few<Link<T>> = Few::new();
-        let mut x = inputs[0].shape();
-        for ((fused, given), y) in chain.with_inputs(inputs).zip(&made) {
-            links.push(Link::new(fused, x, given, y.shape()));
-            x = y.shape();
-        }
+        chain.walk(inputs, |fused, x, others, y| {
+            links.push(Link::new(fused, x.shape(), others, y.shape()));
+        })?;
         let x = inputs[0].raw::<T>();
         match rows_at_once(&links) {
             _ if out.is_empty() => Ok(()),

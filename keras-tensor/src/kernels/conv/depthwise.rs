@@ -145,18 +145,6 @@ impl<T: Real> Segment<'_, T> {
                 *sum = sum.plus_product(V::load(width, &source[i * step..]), tap);
             }
         }
-        self.store(width, sums, p, c, out);
-    }
-
-    #[inline(always)]
-    fn store<V: Vector<Element = T>, const P: usize>(
-        &self,
-        width: Width<V>,
-        sums: [V; P],
-        p: usize,
-        c: usize,
-        out: &mut [T],
-    ) {
         let ends = self.epilogue.of_channels(width, c);
         for (i, &sum) in sums.iter().enumerate() {
             let to = (self.run.first + (p + i) * self.run.step) * self.channels + c;
