@@ -144,7 +144,7 @@ mod tests {
             rows: 9,
             columns: 7,
         };
-        turn.run(Width::<[f32; 4]>::of_arrays());
+        turn.run(Width::<[f32; 4]>::default());
         for (i, &found) in to.iter().enumerate() {
             assert_eq!(found, from[i % 7 * 10 + i / 7]);
         }

@@ -14,33 +14,49 @@ use super::simd::{Level, level};
 #[derive(Clone, Copy)]
 pub(super) struct Width<V>(PhantomData<V>);
 
-impl<T: Float, const N: usize> Width<[T; N]> {
-    /// Arrays are on every machine.
-    pub(super) fn of_arrays() -> Self {
+/// Arrays are on every machine.
+impl<T, const N: usize> Default for Width<[T; N]> {
+    fn default() -> Self {
+        Width(PhantomData)
+    }
+}
+
+impl<A, B> Width<(A, B)> {
+    /// The machine has both.
+    #[inline(always)]
+    fn both(self) -> (Width<A>, Width<B>) {
+        (Width(PhantomData), Width(PhantomData))
+    }
+}
+
+impl<V> Width<V> {
+    /// For code that is compiled for these vectors.
+    ///
+    /// # Safety
+    /// The machine has the instructions.
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    pub(super) unsafe fn promised() -> Self {
         Width(PhantomData)
     }
 }
 
 /// What sums of products are kept in: a vector register, or two side by side. Who has one, or a [`Width`], is on a machine
 /// that has its instructions.
-///
-/// # Safety
-/// Unsafe functions want the machine to have the instructions, and pointers to as many elements as they say.
-#[allow(unsafe_code)]
 pub(super) trait Register: Copy {
-    type Element: Copy;
+    type Element: Copy + Default;
     const LANES: usize;
-    /// All of a vector.
-    unsafe fn read(from: *const Self::Element) -> Self;
-    /// Fewer elements than all, and zeros.
-    unsafe fn read_some(from: *const Self::Element, count: usize) -> Self;
+
     /// One element in all lanes.
-    unsafe fn spread(element: Self::Element) -> Self;
-    unsafe fn nothing() -> Self;
-    /// All of a vector.
-    unsafe fn write(self, to: *mut Self::Element);
-    /// Fewer elements than all.
-    unsafe fn write_some(self, to: *mut Self::Element, count: usize);
+    fn splat(width: Width<Self>, element: Self::Element) -> Self;
+    /// The first elements of a slice, which has as many at least.
+    fn load(width: Width<Self>, from: &[Self::Element]) -> Self;
+    /// All of a slice that has fewer elements, and zeros. The first of two registers is full.
+    fn load_few(width: Width<Self>, from: &[Self::Element]) -> Self;
+    /// Writes the first elements of a slice, which has as many at least.
+    fn store(self, to: &mut [Self::Element]);
+    /// Writes all of a slice that has fewer elements. The first of two registers is full.
+    fn store_few(self, to: &mut [Self::Element]);
 
     fn plus(self, other: Self) -> Self;
     fn times(self, other: Self) -> Self;
@@ -50,6 +66,11 @@ pub(super) trait Register: Copy {
     fn at_least(self, low: Self) -> Self;
     /// The smaller of the two; what is no number stays so.
     fn at_most(self, high: Self) -> Self;
+
+    #[inline(always)]
+    fn zero(width: Width<Self>) -> Self {
+        Self::splat(width, Self::Element::default())
+    }
 }
 
 /// A vector register.
@@ -59,40 +80,32 @@ pub(super) trait Vector: Register {
     /// The elements of both in turn: those of the first halves, and those of the second ones.
     fn zipped(self, other: Self) -> [Self; 2];
 
-    /// The first elements of a slice, which has as many at least.
+    /// The first elements of a slice, and zeros where there are fewer.
     #[inline(always)]
-    fn load(width: Width<Self>, from: &[Self::Element]) -> Self {
-        Self::load_at(width, from, 0)
+    fn load_some(width: Width<Self>, from: &[Self::Element]) -> Self {
+        match from.len() < Self::LANES {
+            true => Self::load_few(width, from),
+            false => Self::load(width, from),
+        }
     }
 
     /// The elements of a slice from one on, which has as many at least.
     #[inline(always)]
-    fn load_at(_: Width<Self>, from: &[Self::Element], first: usize) -> Self {
+    fn load_at(width: Width<Self>, from: &[Self::Element], first: usize) -> Self {
         assert!(from.len() >= Self::LANES && first <= from.len() - Self::LANES);
-        // SAFETY: the width says that the machine has the instructions; there are enough elements (asserted).
+        // SAFETY: there are enough elements (asserted).
         #[allow(unsafe_code)]
-        unsafe {
-            Self::read(from.as_ptr().add(first))
-        }
+        let from = unsafe { from.get_unchecked(first..first + Self::LANES) };
+        Self::load(width, from)
     }
 
-    /// The first elements of a slice, and zeros where there are fewer.
+    /// Writes the first elements of a slice, or all where it has fewer.
     #[inline(always)]
-    fn load_some(width: Width<Self>, from: &[Self::Element]) -> Self {
-        if from.len() >= Self::LANES {
-            return Self::load(width, from);
+    fn store_some(self, to: &mut [Self::Element]) {
+        match to.len() < Self::LANES {
+            true => self.store_few(to),
+            false => self.store(to),
         }
-        // SAFETY: as above; there are so many elements.
-        #[allow(unsafe_code)]
-        unsafe {
-            Self::read_some(from.as_ptr(), from.len())
-        }
-    }
-
-    /// Writes the first elements of a slice, which has as many at least.
-    #[inline(always)]
-    fn store(self, to: &mut [Self::Element]) {
-        self.store_at(to, 0);
     }
 
     /// Writes the elements of a slice from one on, which has as many at least.
@@ -101,40 +114,8 @@ pub(super) trait Vector: Register {
         assert!(to.len() >= Self::LANES && first <= to.len() - Self::LANES);
         // SAFETY: as above.
         #[allow(unsafe_code)]
-        unsafe {
-            self.write(to.as_mut_ptr().add(first))
-        }
-    }
-
-    /// Writes all of a slice that has fewer elements, or the first of it.
-    #[inline(always)]
-    fn store_some(self, to: &mut [Self::Element]) {
-        if to.len() >= Self::LANES {
-            return self.store(to);
-        }
-        // SAFETY: there is room for so many elements.
-        #[allow(unsafe_code)]
-        unsafe {
-            self.write_some(to.as_mut_ptr(), to.len())
-        }
-    }
-
-    #[inline(always)]
-    fn splat(_: Width<Self>, element: Self::Element) -> Self {
-        // SAFETY: the width says that the machine has the instructions.
-        #[allow(unsafe_code)]
-        unsafe {
-            Self::spread(element)
-        }
-    }
-
-    #[inline(always)]
-    fn zero(_: Width<Self>) -> Self {
-        // SAFETY: as above.
-        #[allow(unsafe_code)]
-        unsafe {
-            Self::nothing()
-        }
+        let to = unsafe { to.get_unchecked_mut(first..first + Self::LANES) };
+        self.store(to);
     }
 }
 
@@ -144,7 +125,8 @@ pub(super) struct Grid<'a, V: Vector> {
     steps: [isize; 2],
     inside: [Range<usize>; 2],
     span: usize,
-    from: PhantomData<(&'a [V::Element], Width<V>)>,
+    width: Width<V>,
+    from: PhantomData<&'a [V::Element]>,
 }
 
 impl<'a, V: Vector> Grid<'a, V> {
@@ -152,7 +134,7 @@ impl<'a, V: Vector> Grid<'a, V> {
     /// elements. At each crossing of those that are `inside`, `span` elements are there.
     #[inline(always)]
     pub(super) fn new(
-        _: Width<V>,
+        width: Width<V>,
         from: &'a [V::Element],
         first: isize,
         steps: [isize; 2],
@@ -181,6 +163,7 @@ impl<'a, V: Vector> Grid<'a, V> {
             steps,
             inside,
             span,
+            width,
             from: PhantomData,
         }
     }
@@ -209,12 +192,12 @@ impl<'a, V: Vector> Grid<'a, V> {
         }
         assert!(at <= self.span - V::LANES);
         let crossing = row as isize * self.steps[0] + column as isize * self.steps[1];
-        // SAFETY: a width has been given, so the machine has the instructions; the crossings at the corners of those that are
-        // there have `span` elements (asserted), and so have all between.
+        let first = self.first.wrapping_offset(crossing).wrapping_add(at);
+        // SAFETY: the crossings at the corners of those that are there have `span` elements (asserted), and so have all
+        // between; they are borrowed as long as the grid is.
         #[allow(unsafe_code)]
-        unsafe {
-            Some(V::read(self.first.wrapping_offset(crossing).add(at)))
-        }
+        let from = unsafe { std::slice::from_raw_parts(first, V::LANES) };
+        Some(V::load(self.width, from))
     }
 }
 
@@ -231,42 +214,33 @@ pub(super) trait Vectors: Sized {
 }
 
 /// Two registers side by side.
-#[allow(unsafe_code)]
 impl<A: Register, B: Register<Element = A::Element>> Register for (A, B) {
     type Element = A::Element;
     const LANES: usize = A::LANES + B::LANES;
-    // SAFETY (of these): what is promised for both is promised for each.
     #[inline(always)]
-    unsafe fn read(from: *const A::Element) -> Self {
-        unsafe { (A::read(from), B::read(from.add(A::LANES))) }
-    }
-    /// The first register is full.
-    #[inline(always)]
-    unsafe fn read_some(from: *const A::Element, count: usize) -> Self {
-        let rest = count - A::LANES;
-        unsafe { (A::read(from), B::read_some(from.add(A::LANES), rest)) }
+    fn splat(width: Width<Self>, element: A::Element) -> Self {
+        let (a, b) = width.both();
+        (A::splat(a, element), B::splat(b, element))
     }
     #[inline(always)]
-    unsafe fn spread(element: A::Element) -> Self {
-        unsafe { (A::spread(element), B::spread(element)) }
+    fn load(width: Width<Self>, from: &[A::Element]) -> Self {
+        let (a, b) = width.both();
+        (A::load(a, from), B::load(b, &from[A::LANES..]))
     }
     #[inline(always)]
-    unsafe fn nothing() -> Self {
-        unsafe { (A::nothing(), B::nothing()) }
+    fn load_few(width: Width<Self>, from: &[A::Element]) -> Self {
+        let (a, b) = width.both();
+        (A::load(a, from), B::load_few(b, &from[A::LANES..]))
     }
     #[inline(always)]
-    unsafe fn write(self, to: *mut A::Element) {
-        unsafe {
-            self.0.write(to);
-            self.1.write(to.add(A::LANES));
-        }
+    fn store(self, to: &mut [A::Element]) {
+        self.0.store(to);
+        self.1.store(&mut to[A::LANES..]);
     }
     #[inline(always)]
-    unsafe fn write_some(self, to: *mut A::Element, count: usize) {
-        unsafe {
-            self.0.write(to);
-            self.1.write_some(to.add(A::LANES), count - A::LANES);
-        }
+    fn store_few(self, to: &mut [A::Element]) {
+        self.0.store(to);
+        self.1.store_few(&mut to[A::LANES..]);
     }
     #[inline(always)]
     fn plus(self, other: Self) -> Self {
@@ -292,43 +266,30 @@ impl<A: Register, B: Register<Element = A::Element>> Register for (A, B) {
 
 /// Vectors that every machine has: arrays, of which the compiler makes what it can. Loops over indices, as `from_fn` and
 /// iterators are functions of their own, which would be compiled for each kernel.
-#[allow(unsafe_code)]
-impl<T: Float, const N: usize> Register for [T; N] {
+impl<T: Float + Default, const N: usize> Register for [T; N] {
     type Element = T;
     const LANES: usize = N;
     #[inline(always)]
-    unsafe fn read(from: *const T) -> Self {
-        // SAFETY: as promised, there are so many elements; arrays are aligned as these are.
-        unsafe { *from.cast() }
-    }
-    #[inline(always)]
-    unsafe fn read_some(from: *const T, count: usize) -> Self {
-        let mut some = [T::zero(); N];
-        for (i, element) in some.iter_mut().enumerate().take(count) {
-            // SAFETY: as promised, there are so many elements.
-            *element = unsafe { *from.add(i) };
-        }
-        some
-    }
-    #[inline(always)]
-    unsafe fn spread(element: T) -> Self {
+    fn splat(_: Width<Self>, element: T) -> Self {
         [element; N]
     }
     #[inline(always)]
-    unsafe fn nothing() -> Self {
-        [T::zero(); N]
+    fn load(_: Width<Self>, from: &[T]) -> Self {
+        *from.first_chunk().expect("there are as many")
     }
     #[inline(always)]
-    unsafe fn write(self, to: *mut T) {
-        // SAFETY: as promised, there is room for so many elements.
-        unsafe { *to.cast() = self }
+    fn load_few(width: Width<Self>, from: &[T]) -> Self {
+        let mut few = Self::zero(width);
+        few[..from.len()].copy_from_slice(from);
+        few
     }
     #[inline(always)]
-    unsafe fn write_some(self, to: *mut T, count: usize) {
-        for (i, &v) in self.iter().take(count).enumerate() {
-            // SAFETY: as promised, there is room for so many elements.
-            unsafe { *to.add(i) = v }
-        }
+    fn store(self, to: &mut [T]) {
+        *to.first_chunk_mut().expect("there are as many") = self;
+    }
+    #[inline(always)]
+    fn store_few(self, to: &mut [T]) {
+        to.copy_from_slice(&self[..to.len()]);
     }
     #[inline(always)]
     fn plus(mut self, other: Self) -> Self {
@@ -371,7 +332,7 @@ impl<T: Float, const N: usize> Register for [T; N] {
     }
 }
 
-impl<T: Float, const N: usize> Vector for [T; N] {
+impl<T: Float + Default, const N: usize> Vector for [T; N] {
     #[inline(always)]
     fn minus(mut self, other: Self) -> Self {
         for i in 0..N {
@@ -398,38 +359,38 @@ mod x86 {
     use std::arch::x86_64::*;
 
     macro_rules! vector {
-        ($vector:ty, $element:ty, $lanes:literal, $read:ident, $spread:ident, $zero:ident, $write:ident,
-         ($mask:expr, $read_some:ident, $write_some:ident),
+        ($vector:ty, $element:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident,
+         |$at:ident, $count:ident, $value:ident| ($load_few:expr, $store_few:expr),
          $plus:ident, $minus:ident, $times:ident, $fma:ident, $max:ident, $min:ident, $zipped:ident) => {
+            // SAFETY (of each): there is a vector or a width, so the machine has the instruction.
             #[allow(unsafe_code)]
-            // SAFETY (of each): there is a vector or a promise, so the machine has the instruction; pointers are good, as
-            // promised.
             impl Register for $vector {
                 type Element = $element;
                 const LANES: usize = $lanes;
                 #[inline(always)]
-                unsafe fn read(from: *const $element) -> Self {
-                    unsafe { $read(from) }
+                fn splat(_: Width<Self>, element: $element) -> Self {
+                    unsafe { $splat(element) }
+                }
+                // SAFETY (of these four): besides, the slice has so many elements.
+                #[inline(always)]
+                fn load(_: Width<Self>, from: &[$element]) -> Self {
+                    assert!(from.len() >= $lanes);
+                    unsafe { $load(from.as_ptr()) }
                 }
                 #[inline(always)]
-                unsafe fn read_some(from: *const $element, count: usize) -> Self {
-                    unsafe { $read_some($mask(count), from) }
+                fn load_few(_: Width<Self>, from: &[$element]) -> Self {
+                    let ($at, $count) = (from.as_ptr(), from.len().min($lanes));
+                    unsafe { $load_few }
                 }
                 #[inline(always)]
-                unsafe fn write_some(self, to: *mut $element, count: usize) {
-                    unsafe { $write_some(to, $mask(count), self) }
+                fn store(self, to: &mut [$element]) {
+                    assert!(to.len() >= $lanes);
+                    unsafe { $store(to.as_mut_ptr(), self) }
                 }
                 #[inline(always)]
-                unsafe fn spread(element: $element) -> Self {
-                    unsafe { $spread(element) }
-                }
-                #[inline(always)]
-                unsafe fn nothing() -> Self {
-                    unsafe { $zero() }
-                }
-                #[inline(always)]
-                unsafe fn write(self, to: *mut $element) {
-                    unsafe { $write(to, self) }
+                fn store_few(self, to: &mut [$element]) {
+                    let ($at, $count, $value) = (to.as_mut_ptr(), to.len().min($lanes), self);
+                    unsafe { $store_few }
                 }
                 #[inline(always)]
                 fn plus(self, other: Self) -> Self {
@@ -468,82 +429,63 @@ mod x86 {
             }
         };
     }
+
     /// The mask of the first lanes.
-    #[allow(unsafe_code)]
-    #[inline(always)]
-    unsafe fn first_of_eight(count: usize) -> __m256i {
-        // SAFETY (of these four): as [`Vector`] promises.
-        unsafe {
-            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-            _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes)
-        }
+    #[inline]
+    fn first_of_sixteen(count: usize) -> __mmask16 {
+        ((1_u32 << count) - 1) as __mmask16
     }
 
-    #[allow(unsafe_code)]
-    #[inline(always)]
-    unsafe fn first_of_four(count: usize) -> __m256i {
-        unsafe {
-            let lanes = _mm256_setr_epi64x(0, 1, 2, 3);
-            _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), lanes)
-        }
+    /// The mask of the first lanes.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn first_of_eight(count: usize) -> __m256i {
+        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lanes)
     }
 
-    #[allow(unsafe_code)]
-    #[inline(always)]
-    unsafe fn read_some_of_eight(mask: __m256i, from: *const f32) -> __m256 {
-        unsafe { _mm256_maskload_ps(from, mask) }
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn first_of_four(count: usize) -> __m256i {
+        let lanes = _mm256_setr_epi64x(0, 1, 2, 3);
+        _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), lanes)
     }
 
-    #[allow(unsafe_code)]
-    #[inline(always)]
-    unsafe fn read_some_of_four(mask: __m256i, from: *const f64) -> __m256d {
-        unsafe { _mm256_maskload_pd(from, mask) }
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn zipped_16(a: __m512, b: __m512) -> [__m512; 2] {
+        let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+        let first = _mm512_permutex2var_ps(a, low, b);
+        [first, _mm512_permutex2var_ps(a, high, b)]
     }
 
-    #[allow(unsafe_code)]
-    #[inline(always)]
-    unsafe fn zipped_16(a: __m512, b: __m512) -> [__m512; 2] {
-        // SAFETY (of these three): as [`Vector`] promises.
-        unsafe {
-            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-            let first = _mm512_permutex2var_ps(a, low, b);
-            [first, _mm512_permutex2var_ps(a, high, b)]
-        }
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn zipped_8(a: __m256, b: __m256) -> [__m256; 2] {
+        let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        let first = _mm256_permute2f128_ps::<0x20>(low, high);
+        [first, _mm256_permute2f128_ps::<0x31>(low, high)]
     }
 
-    #[allow(unsafe_code)]
-    #[inline(always)]
-    unsafe fn zipped_8(a: __m256, b: __m256) -> [__m256; 2] {
-        unsafe {
-            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-            let first = _mm256_permute2f128_ps::<0x20>(low, high);
-            [first, _mm256_permute2f128_ps::<0x31>(low, high)]
-        }
-    }
-
-    #[allow(unsafe_code)]
-    #[inline(always)]
-    unsafe fn zipped_4(a: __m256d, b: __m256d) -> [__m256d; 2] {
-        unsafe {
-            let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
-            let first = _mm256_permute2f128_pd::<0x20>(low, high);
-            [first, _mm256_permute2f128_pd::<0x31>(low, high)]
-        }
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn zipped_4(a: __m256d, b: __m256d) -> [__m256d; 2] {
+        let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        let first = _mm256_permute2f128_pd::<0x20>(low, high);
+        [first, _mm256_permute2f128_pd::<0x31>(low, high)]
     }
 
     vector!(
         __m512,
         f32,
         16,
-        _mm512_loadu_ps,
         _mm512_set1_ps,
-        _mm512_setzero_ps,
+        _mm512_loadu_ps,
         _mm512_storeu_ps,
-        (
-            |n: usize| (1u16 << n) - 1,
-            _mm512_maskz_loadu_ps,
-            _mm512_mask_storeu_ps
+        |at, count, value| (
+            _mm512_maskz_loadu_ps(first_of_sixteen(count), at),
+            _mm512_mask_storeu_ps(at, first_of_sixteen(count), value)
         ),
         _mm512_add_ps,
         _mm512_sub_ps,
@@ -557,11 +499,13 @@ mod x86 {
         __m256,
         f32,
         8,
-        _mm256_loadu_ps,
         _mm256_set1_ps,
-        _mm256_setzero_ps,
+        _mm256_loadu_ps,
         _mm256_storeu_ps,
-        (first_of_eight, read_some_of_eight, _mm256_maskstore_ps),
+        |at, count, value| (
+            _mm256_maskload_ps(at, first_of_eight(count)),
+            _mm256_maskstore_ps(at, first_of_eight(count), value)
+        ),
         _mm256_add_ps,
         _mm256_sub_ps,
         _mm256_mul_ps,
@@ -574,11 +518,13 @@ mod x86 {
         __m256d,
         f64,
         4,
-        _mm256_loadu_pd,
         _mm256_set1_pd,
-        _mm256_setzero_pd,
+        _mm256_loadu_pd,
         _mm256_storeu_pd,
-        (first_of_four, read_some_of_four, _mm256_maskstore_pd),
+        |at, count, value| (
+            _mm256_maskload_pd(at, first_of_four(count)),
+            _mm256_maskstore_pd(at, first_of_four(count), value)
+        ),
         _mm256_add_pd,
         _mm256_sub_pd,
         _mm256_mul_pd,
@@ -605,7 +551,7 @@ mod x86 {
             match level() {
                 Level::Avx512 => unsafe { avx512(work) },
                 Level::Avx2 => unsafe { avx2::<f32, __m256, L>(work) },
-                Level::Portable => work.run(Width::<[f32; 4]>::of_arrays()),
+                Level::Portable => work.run(Width::<[f32; 4]>::default()),
             }
         }
     }
@@ -614,7 +560,7 @@ mod x86 {
     impl Vectors for f64 {
         fn with_vectors<L: VectorLoop<f64>>(work: L) -> L::Output {
             match level() {
-                Level::Portable => work.run(Width::<[f64; 4]>::of_arrays()),
+                Level::Portable => work.run(Width::<[f64; 4]>::default()),
                 // Rarely wanted: not compiled a third time.
                 Level::Avx2 | Level::Avx512 => unsafe { avx2::<f64, __m256d, L>(work) },
             }
@@ -625,6 +571,6 @@ mod x86 {
 #[cfg(not(target_arch = "x86_64"))]
 impl<T: Float> Vectors for T {
     fn with_vectors<L: VectorLoop<T>>(work: L) -> L::Output {
-        work.run(Width::<[T; 4]>::of_arrays())
+        work.run(Width::<[T; 4]>::default())
     }
 }

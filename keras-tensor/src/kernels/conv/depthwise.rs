@@ -57,7 +57,7 @@ impl<T: Real> VectorLoop<T> for Gather<'_, T> {
     #[inline(always)]
     fn run<V: Vector<Element = T>>(self, width: Width<V>) {
         match self.channels < V::LANES {
-            true => self.rows(Width::<[T; 1]>::of_arrays()),
+            true => self.rows(Width::<[T; 1]>::default()),
             false => self.rows(width),
         }
     }

@@ -115,7 +115,7 @@ impl<T: Real> Epilogue<'_, T> {
     pub(super) fn one(&self, sum: T, there: T, channel: usize) -> T {
         let residual = Some(&[there][..]);
         let epilogue = Epilogue { residual, ..*self };
-        let [y] = epilogue.of_vector(Width::<[T; 1]>::of_arrays(), [sum], 0, channel);
+        let [y] = epilogue.of_vector(Width::<[T; 1]>::default(), [sum], 0, channel);
         y
     }
 
@@ -208,7 +208,7 @@ impl<T: Real> VectorLoop<T> for FinishRow<'_, '_, T> {
     type Output = ();
     #[inline(always)]
     fn run<V: Vector<Element = T>>(self, width: Width<V>) {
-        let (epilogue, single) = (self.epilogue, Width::<[T; 1]>::of_arrays());
+        let (epilogue, single) = (self.epilogue, Width::<[T; 1]>::default());
         let mut i = 0;
         while i + V::LANES <= self.row.len() {
             let sums = V::load(width, &self.row[i..]);

@@ -5,7 +5,7 @@
 //! (nor on the width of the vectors, where the machine has a fused multiply-add).
 
 use super::super::simd::level;
-use super::super::vector::Register;
+use super::super::vector::{Register, Width};
 use super::pack::Runs;
 
 /// One tile: `c (+)= a b`. Strides count elements; a row of `b` is contiguous, and so is one of `c`.
@@ -47,12 +47,24 @@ pub(super) struct After<T> {
     pub(super) bounds: [Option<T>; 2],
 }
 
+/// A tile that can be computed: whoever made it promised so.
+pub(in crate::kernels) struct Reachable<T>(Tile<T>);
+
+impl<T> Reachable<T> {
+    /// # Safety
+    /// As long as this is used, every element that the tile's strides reach can be read or, in `c`, written,
+    /// and nobody else writes there.
+    #[allow(unsafe_code)]
+    pub(super) unsafe fn promised(tile: Tile<T>) -> Self {
+        Reachable(tile)
+    }
+}
+
 /// A kernel for tiles of one size.
 ///
 /// # Safety
-/// The machine has the kernel's vectors; every element that the tile's strides reach can be read or, in `c`, written,
-/// and nobody else writes there.
-pub(in crate::kernels) type Kernel<T> = unsafe fn(Tile<T>);
+/// The machine has the kernel's vectors.
+pub(in crate::kernels) type Kernel<T> = unsafe fn(&Reachable<T>);
 
 /// The kernels for a width of vectors.
 pub(in crate::kernels) struct Kernels<T: 'static> {
@@ -76,126 +88,133 @@ impl<T> Kernels<T> {
     }
 }
 
-/// # Safety
-/// See [`Kernel`].
 // Iterators are functions of their own, which would be compiled for each of a hundred kernels.
-#[allow(unsafe_code, clippy::needless_range_loop)]
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
-    // SAFETY: the caller's promise covers all that is read and written here.
-    unsafe {
-        let mut sums = [[V::nothing(); VECTORS]; ROWS];
-        // Rows three apart have a pointer each; those between are reached by one or two strides from it.
-        let mut a = [t.a; ROWS];
-        for i in 0..ROWS {
-            a[i] = t.a.wrapping_add(i / 3 * 3 * t.a_row);
+fn tile<V: Register, const ROWS: usize, const VECTORS: usize>(
+    width: Width<V>,
+    Reachable(t): &Reachable<V::Element>,
+) {
+    // SAFETY (of both): as was promised when the tile was made.
+    #[allow(unsafe_code)]
+    let part = |from, count| unsafe { std::slice::from_raw_parts::<V::Element>(from, count) };
+    #[allow(unsafe_code)]
+    let room = |to, count| unsafe { std::slice::from_raw_parts_mut::<V::Element>(to, count) };
+    let mut sums = [[V::zero(width); VECTORS]; ROWS];
+    // Rows three apart have a pointer each; those between are reached by one or two strides from it.
+    let mut a = [t.a; ROWS];
+    for i in 0..ROWS {
+        a[i] = t.a.wrapping_add(i / 3 * 3 * t.a_row);
+    }
+    let (mut b, mut soon) = (t.b, t.soon);
+    // Where the next rows are going to be written, which the machine does not foresee.
+    for i in ROWS..2 * ROWS {
+        for j in 0..VECTORS {
+            expect(t.c.wrapping_add(i * t.c_row + j * V::LANES));
         }
-        let (mut b, mut soon) = (t.b, t.soon);
-        // Where the next rows are going to be written, which the machine does not foresee.
-        for i in ROWS..2 * ROWS {
+    }
+    let (mut to_go, mut in_run) = (t.depth, t.a_runs.first);
+    while to_go > 0 {
+        let steps = to_go.min(in_run);
+        to_go -= steps;
+        in_run -= steps;
+        for _ in 0..steps {
+            let column = |j: usize| j / 2 * t.b_panel + j % 2 * V::LANES;
+            // Not after the reads: the compiler would not keep them together then.
             for j in 0..VECTORS {
-                expect(t.c.wrapping_add(i * t.c_row + j * V::LANES));
+                if j % 2 * V::LANES * size_of::<V::Element>() % LINE == 0 {
+                    expect(soon.wrapping_add(column(j)));
+                }
+            }
+            let mut right = [V::zero(width); VECTORS];
+            for j in 0..VECTORS {
+                right[j] = V::load(width, part(b.wrapping_add(column(j)), V::LANES));
+            }
+            for i in 0..ROWS {
+                let left = part(a[i].wrapping_add(i % 3 * t.a_row), 1)[0];
+                let left = V::splat(width, left);
+                for j in 0..VECTORS {
+                    sums[i][j] = sums[i][j].plus_product(left, right[j]);
+                }
+            }
+            for i in 0..ROWS {
+                a[i] = a[i].wrapping_add(t.a_column);
+            }
+            b = b.wrapping_add(t.b_row);
+            soon = soon.wrapping_add(t.soon_row);
+        }
+        if in_run == 0 {
+            in_run = t.a_runs.others;
+            for i in 0..ROWS {
+                a[i] = a[i].wrapping_add(t.a_runs.between);
             }
         }
-        let (mut to_go, mut in_run) = (t.depth, t.a_runs.first);
-        while to_go > 0 {
-            let steps = to_go.min(in_run);
-            to_go -= steps;
-            in_run -= steps;
-            for _ in 0..steps {
-                let column = |j: usize| j / 2 * t.b_panel + j % 2 * V::LANES;
-                // Not after the reads: the compiler would not keep them together then.
-                for j in 0..VECTORS {
-                    if j % 2 * V::LANES * size_of::<V::Element>() % LINE == 0 {
-                        expect(soon.wrapping_add(column(j)));
-                    }
-                }
-                let mut right = [V::nothing(); VECTORS];
-                for j in 0..VECTORS {
-                    right[j] = V::read(b.add(column(j)));
-                }
-                for i in 0..ROWS {
-                    let left = V::spread(*a[i].wrapping_add(i % 3 * t.a_row));
-                    for j in 0..VECTORS {
-                        sums[i][j] = sums[i][j].plus_product(left, right[j]);
-                    }
-                }
-                for i in 0..ROWS {
-                    a[i] = a[i].wrapping_add(t.a_column);
-                }
-                b = b.wrapping_add(t.b_row);
-                soon = soon.wrapping_add(t.soon_row);
+    }
+    // The last columns may be fewer than a vector has.
+    let is_part = |j: usize| j + 1 == VECTORS && t.missing > 0;
+    let last = V::LANES - t.missing;
+    let read = |from: *const V::Element, j: usize| {
+        let from = from.wrapping_add(j * V::LANES);
+        match is_part(j) {
+            true => V::load_few(width, part(from, last)),
+            false => V::load(width, part(from, V::LANES)),
+        }
+    };
+    let row = |i: usize| i * t.c_row;
+    if t.add {
+        for i in 0..ROWS {
+            for j in 0..VECTORS {
+                sums[i][j] = read(t.c.wrapping_add(row(i)), j).plus(sums[i][j]);
             }
-            if in_run == 0 {
-                in_run = t.a_runs.others;
+        }
+    }
+    if let Some(after) = t.after {
+        for j in 0..VECTORS {
+            if !after.scale.is_null() {
+                let scale = read(after.scale, j);
                 for i in 0..ROWS {
-                    a[i] = a[i].wrapping_add(t.a_runs.between);
+                    sums[i][j] = sums[i][j].times(scale);
+                }
+            }
+            if !after.bias.is_null() {
+                let bias = read(after.bias, j);
+                for i in 0..ROWS {
+                    sums[i][j] = sums[i][j].plus(bias);
                 }
             }
         }
-        // The last columns may be fewer than a vector has.
-        let is_part = |j: usize| j + 1 == VECTORS && t.missing > 0;
-        let last = V::LANES - t.missing;
-        let read = |from: *const V::Element, j: usize| match is_part(j) {
-            true => V::read_some(from.add(j * V::LANES), last),
-            false => V::read(from.add(j * V::LANES)),
-        };
-        let place = |i: usize, j: usize| i * t.c_row + j * V::LANES;
-        if t.add {
+        if !after.residual.is_null() {
             for i in 0..ROWS {
                 for j in 0..VECTORS {
-                    sums[i][j] = read(t.c.add(place(i, 0)), j).plus(sums[i][j]);
+                    let residual = read(after.residual.wrapping_add(row(i)), j);
+                    sums[i][j] = sums[i][j].plus(residual);
                 }
             }
         }
-        if let Some(after) = t.after {
-            for j in 0..VECTORS {
-                if !after.scale.is_null() {
-                    let scale = read(after.scale, j);
-                    for i in 0..ROWS {
-                        sums[i][j] = sums[i][j].times(scale);
-                    }
-                }
-                if !after.bias.is_null() {
-                    let bias = read(after.bias, j);
-                    for i in 0..ROWS {
-                        sums[i][j] = sums[i][j].plus(bias);
-                    }
-                }
-            }
-            if !after.residual.is_null() {
-                for i in 0..ROWS {
-                    for j in 0..VECTORS {
-                        let residual = read(after.residual.add(place(i, 0)), j);
-                        sums[i][j] = sums[i][j].plus(residual);
-                    }
-                }
-            }
-            let [low, high] = after.bounds;
-            if let Some(low) = low {
-                let low = V::spread(low);
-                for i in 0..ROWS {
-                    for j in 0..VECTORS {
-                        sums[i][j] = sums[i][j].at_least(low);
-                    }
-                }
-            }
-            if let Some(high) = high {
-                let high = V::spread(high);
-                for i in 0..ROWS {
-                    for j in 0..VECTORS {
-                        sums[i][j] = sums[i][j].at_most(high);
-                    }
+        let [low, high] = after.bounds;
+        if let Some(low) = low {
+            let low = V::splat(width, low);
+            for i in 0..ROWS {
+                for j in 0..VECTORS {
+                    sums[i][j] = sums[i][j].at_least(low);
                 }
             }
         }
-        for i in 0..ROWS {
-            for j in 0..VECTORS {
-                let to = t.c.add(place(i, j));
-                match is_part(j) {
-                    true => sums[i][j].write_some(to, last),
-                    false => sums[i][j].write(to),
+        if let Some(high) = high {
+            let high = V::splat(width, high);
+            for i in 0..ROWS {
+                for j in 0..VECTORS {
+                    sums[i][j] = sums[i][j].at_most(high);
                 }
+            }
+        }
+    }
+    for i in 0..ROWS {
+        for j in 0..VECTORS {
+            let to = t.c.wrapping_add(row(i) + j * V::LANES);
+            match is_part(j) {
+                true => sums[i][j].store_few(room(to, last)),
+                false => sums[i][j].store(room(to, V::LANES)),
             }
         }
     }
@@ -272,12 +291,11 @@ macro_rules! table {
     };
 }
 
-/// # Safety
-/// See [`Kernel`].
-#[allow(unsafe_code)]
-unsafe fn portable<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
-    // SAFETY: as the caller promised.
-    unsafe { tile::<V, ROWS, VECTORS>(t) }
+fn portable<V: Register, const ROWS: usize, const VECTORS: usize>(t: &Reachable<V::Element>)
+where
+    Width<V>: Default,
+{
+    tile::<V, ROWS, VECTORS>(Width::default(), t);
 }
 
 /// Types that there are kernels for.
@@ -296,22 +314,19 @@ mod x86 {
     use super::*;
     use std::arch::x86_64::*;
 
-    /// # Safety
-    /// See [`Kernel`].
-    #[allow(unsafe_code)]
+    // SAFETY (of both): the machine has the vectors, as who calls a kernel promises.
     #[target_feature(enable = "avx512f,avx2,fma")]
-    unsafe fn avx512<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
-        // SAFETY: as the caller promised.
-        unsafe { tile::<V, ROWS, VECTORS>(t) }
+    fn avx512<V: Register, const ROWS: usize, const VECTORS: usize>(t: &Reachable<V::Element>) {
+        #[allow(unsafe_code)]
+        let width = unsafe { Width::promised() };
+        tile::<V, ROWS, VECTORS>(width, t);
     }
 
-    /// # Safety
-    /// See [`Kernel`].
-    #[allow(unsafe_code)]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2<V: Register, const ROWS: usize, const VECTORS: usize>(t: Tile<V::Element>) {
-        // SAFETY: as the caller promised.
-        unsafe { tile::<V, ROWS, VECTORS>(t) }
+    fn avx2<V: Register, const ROWS: usize, const VECTORS: usize>(t: &Reachable<V::Element>) {
+        #[allow(unsafe_code)]
+        let width = unsafe { Width::promised() };
+        tile::<V, ROWS, VECTORS>(width, t);
     }
 
     impl Tiled for f32 {

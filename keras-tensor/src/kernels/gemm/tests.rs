@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::iter::repeat;
 
 use super::super::simd::{Level, level};
-use super::micro::{After, Kernel, Kernels, Tile, WIDE};
+use super::micro::{After, Kernel, Kernels, Reachable, Tile, WIDE};
 use super::pack::Runs;
 use super::*;
 use crate::op::Fused;
@@ -346,7 +346,7 @@ fn one_kernel<T: Float>(
     // SAFETY: the slices have room for the strides, and the caller has seen that the machine has the vectors.
     #[allow(unsafe_code)]
     unsafe {
-        kernel(tile);
+        kernel(&Reachable::promised(tile));
     }
     for (i, &found) in c.iter().enumerate() {
         let (r, column) = (i / (n + 2), i % (n + 2));

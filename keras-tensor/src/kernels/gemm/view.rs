@@ -95,10 +95,11 @@ impl<'a, T> Output<'a, T> {
     #[inline(always)]
     pub(in crate::kernels) fn part(&mut self, row: usize, column: usize, count: usize) -> &mut [T] {
         assert!(row < self.rows && column + count <= self.columns);
+        let first = self.first.wrapping_add(row * self.row + column);
         // SAFETY: the elements are this output's own (asserted), and it is borrowed for as long as the slice is.
         #[allow(unsafe_code)]
         unsafe {
-            std::slice::from_raw_parts_mut(self.first.add(row * self.row + column), count)
+            std::slice::from_raw_parts_mut(first, count)
         }
     }
 

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::super::shares::{even_share, in_even_parts};
 use super::super::{Real, with_space};
-use super::micro::{self, Tile, WIDE};
+use super::micro::{self, Reachable, Tile, WIDE};
 use super::pack::{self, Panel, Panels, Rows};
 use super::view::{Output, View};
 use super::{PANELS, PIECES, Product, Right, is_read, packed_at};
@@ -254,7 +254,7 @@ impl<'a, T: Real> Work<'a, T> {
                 // the epilogue gives covers it.
                 #[allow(unsafe_code)]
                 unsafe {
-                    kernel(tile);
+                    kernel(&Reachable::promised(tile));
                 }
                 if let Some(finish) = curved {
                     finish.part(&mut out, rows.start, columns.start);
