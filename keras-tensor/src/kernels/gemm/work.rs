@@ -137,6 +137,7 @@ impl<'a, T: Real> Work<'a, T> {
                     depth: of_block(block),
                     is_first: block == 0,
                     is_last: block + 1 == blocks,
+                    is_first_group: i % groups == 0,
                     panels: of_group(i % groups),
                     next: (next < blocks * groups)
                         .then(|| (of_block(next / groups), of_group(next % groups))),
@@ -217,7 +218,8 @@ impl<'a, T: Real> Work<'a, T> {
             while let Some(i) = panels.next() {
                 let Panel { mut columns, width } = self.panels.at(i);
                 let missing = width - columns.len();
-                let mut kernel = kernels.by_width[width / kernels.step - 1][rows.len() - 1];
+                let mut kernel =
+                    kernels.by_width[(width >> kernels.step.ilog2()) - 1][rows.len() - 1];
                 if rows.len() == 1 && self.is_whole(i + WIDE - 1, &panels) {
                     columns.end = self.panels.at(i + WIDE - 1).columns.end;
                     panels.start = i + WIDE;
@@ -370,7 +372,7 @@ impl<'a, T: Real> Work<'a, T> {
             }
             ReadLeft::There(left) => {
                 let start = rows.start * left.row + at.depth.start * left.column;
-                if left.column == 1 {
+                if left.column == 1 && at.is_first_group {
                     // The machine does not foresee so many rows at once: those of the next tile.
                     for row in rows.len()..2 * rows.len() {
                         let next = left.data.as_ptr().wrapping_add(start + row * left.row);
@@ -399,6 +401,8 @@ struct Place {
     depth: Range<usize>,
     is_first: bool,
     is_last: bool,
+    /// Whether the left factor has not been read for panels before these.
+    is_first_group: bool,
     panels: Range<usize>,
     /// The part of the shared axis and the panels that come after.
     next: Option<(Range<usize>, Range<usize>)>,
