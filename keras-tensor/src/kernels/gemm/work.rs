@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::super::shares::{even_share, in_even_parts};
 use super::super::{Real, with_space};
-use super::micro::{self, Reachable, Tile, WIDE};
+use super::micro::{Reachable, Tile, WIDE};
 use super::pack::{self, Panel, Panels, Rows};
 use super::view::{Output, View};
 use super::{PANELS, PIECES, Product, Right, is_read, packed_at};
@@ -137,7 +137,6 @@ impl<'a, T: Real> Work<'a, T> {
                     depth: of_block(block),
                     is_first: block == 0,
                     is_last: block + 1 == blocks,
-                    is_first_group: i % groups == 0,
                     panels: of_group(i % groups),
                     next: (next < blocks * groups)
                         .then(|| (of_block(next / groups), of_group(next % groups))),
@@ -372,13 +371,6 @@ impl<'a, T: Real> Work<'a, T> {
             }
             ReadLeft::There(left) => {
                 let start = rows.start * left.row + at.depth.start * left.column;
-                if left.column == 1 && at.is_first_group {
-                    // The machine does not foresee so many rows at once: those of the next tile.
-                    for row in rows.len()..2 * rows.len() {
-                        let next = left.data.as_ptr().wrapping_add(start + row * left.row);
-                        micro::expect_read(next, depth);
-                    }
-                }
                 let from = left.data.get(start..).unwrap_or_default();
                 Rows::plain(from, left.row, left.column)
             }
@@ -401,8 +393,6 @@ struct Place {
     depth: Range<usize>,
     is_first: bool,
     is_last: bool,
-    /// Whether the left factor has not been read for panels before these.
-    is_first_group: bool,
     panels: Range<usize>,
     /// The part of the shared axis and the panels that come after.
     next: Option<(Range<usize>, Range<usize>)>,
