@@ -9,8 +9,7 @@ use super::super::vector::{Register, Width};
 use super::pack::Runs;
 
 /// One tile: `c (+)= a b`. Strides count elements; a row of `b` is contiguous, and so is one of `c`.
-#[derive(Clone, Copy)]
-pub(in crate::kernels) struct Tile<T> {
+pub(super) struct Tile<T> {
     /// Length of the shared axis.
     pub(super) depth: usize,
     pub(super) a: *const T,
@@ -70,7 +69,7 @@ pub(in crate::kernels) type Kernel<T> = unsafe fn(&Reachable<T>);
 pub(in crate::kernels) struct Kernels<T: 'static> {
     /// Elements in a vector.
     pub(super) lanes: usize,
-    /// Elements by which tiles differ in width.
+    /// Elements by which tiles differ in width: a power of two.
     pub(super) step: usize,
     /// For tiles of each width up to two vectors, the narrowest first: for one row, for two rows, and so on.
     pub(super) by_width: &'static [&'static [Kernel<T>]],
@@ -88,6 +87,11 @@ impl<T> Kernels<T> {
     /// The most rows that a tile has.
     pub(super) fn rows(&self) -> usize {
         self.by_width[0].len()
+    }
+
+    /// The kernel for tiles of so many rows and so many elements of width, whole steps. A division would take long here.
+    pub(super) fn of(&self, rows: usize, width: usize) -> Kernel<T> {
+        self.by_width[(width >> self.step.ilog2()) - 1][rows - 1]
     }
 }
 

@@ -232,7 +232,7 @@ fn lay_out<T: Copy + Vectors>(
 pub(super) struct Panels {
     /// Columns of a whole panel.
     pub(super) whole: usize,
-    /// Elements by which panels differ in width.
+    /// Elements by which panels differ in width: a power of two.
     pub(super) step: usize,
     pub(super) columns: usize,
 }
@@ -269,14 +269,18 @@ impl Panels {
         let end = (start + self.whole).min(self.columns);
         Panel {
             columns: start..end,
-            // Asked for with each tile, where a division would take long; steps are powers of two.
-            width: (end - start + self.step - 1) & !(self.step - 1),
+            width: self.filled_up(end - start),
         }
     }
 
     /// Columns with those that fill up the last panel.
     pub(super) fn width(&self) -> usize {
-        self.columns.next_multiple_of(self.step)
+        self.filled_up(self.columns)
+    }
+
+    /// So many columns with those that make whole steps of them: without a division, as it is asked for with each tile.
+    fn filled_up(&self, columns: usize) -> usize {
+        (columns + self.step - 1) & !(self.step - 1)
     }
 
     /// Lays out a part of a right factor `[depth, columns]` panel by panel: `to[p * width + c]` in each; what fills up the

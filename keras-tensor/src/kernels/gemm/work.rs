@@ -217,8 +217,7 @@ impl<'a, T: Real> Work<'a, T> {
             while let Some(i) = panels.next() {
                 let Panel { mut columns, width } = self.panels.at(i);
                 let missing = width - columns.len();
-                let mut kernel =
-                    kernels.by_width[(width >> kernels.step.ilog2()) - 1][rows.len() - 1];
+                let mut kernel = kernels.of(rows.len(), width);
                 if rows.len() == 1 && self.is_whole(i + WIDE - 1, &panels) {
                     columns.end = self.panels.at(i + WIDE - 1).columns.end;
                     panels.start = i + WIDE;
