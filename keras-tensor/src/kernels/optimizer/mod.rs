@@ -1,5 +1,6 @@
 //! Steps of optimizers, one pass over a weight and its state, in place.
 
+mod average;
 mod rows;
 
 use num_traits::Float;
@@ -16,6 +17,7 @@ use crate::buffer::Buffer;
 use crate::dtype::Element;
 use crate::op::{Outputs, Update};
 use crate::{DType, Result, Shape, Tensor};
+use average::Average;
 use rows::Chains;
 
 /// Weights that a thread takes at a time: each moves many bytes, and roots and quotients take long.
@@ -214,7 +216,6 @@ fn stepped<T: Real, const S: usize>(
 /// A weight and its state after a step.
 pub(super) fn update(u: &Update, inputs: SmallVec<[Tensor; 4]>) -> Result<Outputs> {
     with_float!(inputs[0].dtype(), T => {
-        let toward = |average: T, value: T, share: T| average + (value - average) * share;
         match *u {
             Update::Sgd(s) => {
                 let (rate, momentum) = (s.learning_rate as T, s.momentum as T);
@@ -232,32 +233,36 @@ pub(super) fn update(u: &Update, inputs: SmallVec<[Tensor; 4]>) -> Result<Output
                 })
             }
             Update::Adam(a) => {
-                // Subtracted in f64, as Keras does: in f32, 1 - 0.999 is off by 1e-5 of itself.
-                let (new_m, new_v) = ((1.0 - a.beta_1) as T, (1.0 - a.beta_2) as T);
+                let first = Average::<T>::new(a.beta_1, a.alpha);
+                let second = Average::<T>::of_squares(a.beta_2, a.epsilon);
                 let (alpha, epsilon) = (a.alpha as T, a.epsilon as T);
                 stepped(inputs, move |w: T, g, [m, v]| {
-                    let (m, v) = (toward(m, g, new_m), toward(v, g * g, new_v));
+                    let (m, v) = (first.toward(m, g), second.toward(v, g * g));
                     (w - m * alpha / (v.sqrt() + epsilon), [m, v])
                 })
             }
             Update::Nadam(n) => {
-                let (new_m, new_v) = ((1.0 - n.beta_1) as T, (1.0 - n.beta_2) as T);
+                let first = Average::<T>::new(n.beta_1, n.learning_rate);
+                let second = Average::<T>::of_squares(n.beta_2, n.epsilon);
                 let [times_m, over_m] = n.momentum.map(|v| v as T);
                 let [times_g, over_g] = n.gradient.map(|v| v as T);
                 let (rate, epsilon) = (n.learning_rate as T, n.epsilon as T);
                 let correction = n.correction as T;
                 stepped(inputs, move |w: T, g, [m, v]| {
-                    let (m, v) = (toward(m, g, new_m), toward(v, g * g, new_v));
+                    let (m, v) = (first.toward(m, g), second.toward(v, g * g));
                     let ahead = m * times_m / over_m + g * times_g / over_g;
                     (w - ahead * rate / ((v / correction).sqrt() + epsilon), [m, v])
                 })
             }
             Update::Adamax(a) => {
-                let (new_m, beta_2) = ((1.0 - a.beta_1) as T, a.beta_2 as T);
+                let (first, beta_2) = (
+                    Average::<T>::new(a.beta_1, a.learning_rate),
+                    a.beta_2 as T,
+                );
                 let (rate, epsilon) = (a.learning_rate as T, a.epsilon as T);
                 let correction = a.correction as T;
                 stepped(inputs, move |w: T, g, [m, u]| {
-                    let m = toward(m, g, new_m);
+                    let m = first.toward(m, g);
                     let u = Number::max(beta_2 * u, Number::abs(g));
                     (w - m * rate / ((u + epsilon) * correction), [m, u])
                 })
