@@ -170,7 +170,7 @@ impl<T: Real> Product<'_, T> {
         };
         if let Right::View(right) = self.right
             && depth * n <= WHOLE
-            && work.read_right().is_none()
+            && work.lays_out_right()
         {
             let done = with_space(packed_size::<T>(depth, n), |room| {
                 pack(&right, depth, n, room);

@@ -178,6 +178,8 @@ fn large_products() {
         (20, 300, 200),
         // Two blocks of the shared axis, each for half of the threads.
         (32, 392, 130),
+        // A narrow panel for many rows.
+        (150, 1500, 10),
     ] {
         for swap in [[false, false], [true, false], [false, true]] {
             let activation = Fused::Relu;
@@ -204,6 +206,7 @@ fn results_are_the_same_bits_at_any_number_of_threads() {
         (49, 300, 160),
         (49, 300, 232),
         (196, 64, 24),
+        (150, 1500, 10),
     ] {
         let single = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect::<Vec<_>>();
         let [a, b, bias] =

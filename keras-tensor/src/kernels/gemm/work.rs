@@ -100,6 +100,11 @@ impl<'a, T: Real> Work<'a, T> {
         self.right_in_rows().filter(|_| is_read(self.sizes()))
     }
 
+    /// Whether some panels of the right factor are laid out for every part of the work: the last one is, if it is narrow.
+    pub(super) fn lays_out_right(&self) -> bool {
+        self.read_right().is_none() || self.panels.width() != self.panels.columns
+    }
+
     /// Some tiles of some panels.
     pub(super) fn part(&self, tiles: Range<usize>, panels: Range<usize>) {
         let depth = self.product.depth;

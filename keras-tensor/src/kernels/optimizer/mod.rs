@@ -62,8 +62,8 @@ trait Rule<T, const S: usize>: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send {}
 
 impl<T, F: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send, const S: usize> Rule<T, S> for F {}
 
-/// Zero for numbers so small that processors take a hundred times as long for them: averages of gradients that have become
-/// zero pass through these for ever. TensorFlow has the processor do the same.
+/// Zero for subnormal numbers, which averages of gradients that have become zero would pass through for ever; [`Average`] says
+/// what they cost. TensorFlow has the processor do the same.
 #[inline(always)]
 fn without_subnormal<T: Float>(value: T) -> T {
     match value.abs() < T::min_positive_value() {
