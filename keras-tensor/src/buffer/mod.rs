@@ -145,7 +145,9 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(mut buffer) = self.0.take()
+        // Most holds are not the last: to look at the count costs less than to claim the buffer.
+        if self.is_unique()
+            && let Some(mut buffer) = self.0.take()
             && let Some(unique) = Arc::get_mut(&mut buffer)
         {
             let kept = unique.kept.get_mut();
