@@ -2,6 +2,8 @@
 
 use num_traits::Float;
 
+use super::super::Real;
+
 /// An average that each step moves toward a new value. What is so small that products with it would be subnormal counts as
 /// zero.
 ///
@@ -18,14 +20,14 @@ pub(super) struct Average<T> {
 /// No factor makes more numbers zero than this one does: rates can be zero, too.
 const LEAST_FACTOR: f64 = 1e-6;
 
-impl<T: Float> Average<T> {
+impl<T: Real> Average<T> {
     /// One that keeps `kept` of itself each step, and is multiplied with `factor` after it.
     pub(super) fn new(kept: f64, factor: f64) -> Self {
         // Subtracted in f64, as Keras does: in f32, 1 - 0.999 is off by 1e-5 of itself.
         let new = 1.0 - kept;
-        let smallest_factor = of_f64::<T>(factor.abs().min(new).clamp(LEAST_FACTOR, 1.0));
+        let smallest_factor = T::from_f64(factor.abs().min(new).clamp(LEAST_FACTOR, 1.0));
         Average {
-            new: of_f64(new),
+            new: T::from_f64(new),
             least: T::min_positive_value() / smallest_factor,
         }
     }
@@ -35,7 +37,7 @@ impl<T: Float> Average<T> {
     pub(super) fn of_squares(kept: f64, epsilon: f64) -> Self {
         let average = Self::new(kept, 1.0);
         // Some optimizers divide an average by the small part of it that is there after the first steps.
-        let seen_beside_epsilon = of_f64::<T>(epsilon) * T::epsilon() / of_f64(256.0);
+        let seen_beside_epsilon = T::from_f64(epsilon) * T::epsilon() / T::from_f64(256.0);
         match average.least.sqrt() < seen_beside_epsilon {
             true => average,
             false => Average {
@@ -48,16 +50,17 @@ impl<T: Float> Average<T> {
     /// The average after a new value.
     #[inline(always)]
     pub(super) fn toward(self, average: T, value: T) -> T {
-        let next = average + (value - average) * self.new;
-        match next.abs() < self.least {
-            true => T::zero(),
-            false => next,
-        }
+        zero_below(self.least, average + (value - average) * self.new)
     }
 }
 
-fn of_f64<T: Float>(value: f64) -> T {
-    T::from(value).expect("every float is made of an f64")
+/// A number, or zero in place of one whose size is below the least.
+#[inline(always)]
+pub(super) fn zero_below<T: Real>(least: T, value: T) -> T {
+    match Float::abs(value) < least {
+        true => T::zero(),
+        false => value,
+    }
 }
 
 #[cfg(test)]

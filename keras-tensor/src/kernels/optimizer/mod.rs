@@ -3,7 +3,6 @@
 mod average;
 mod rows;
 
-use num_traits::Float;
 use smallvec::SmallVec;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::buffer::Buffer;
 use crate::dtype::Element;
 use crate::op::{Outputs, Update};
 use crate::{DType, Result, Shape, Tensor};
-use average::Average;
+use average::{Average, zero_below};
 use rows::Chains;
 
 /// Weights that a thread takes at a time: each moves many bytes, and roots and quotients take long.
@@ -62,16 +61,6 @@ trait Rule<T, const S: usize>: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send {}
 
 impl<T, F: Fn(T, T, [T; S]) -> (T, [T; S]) + Copy + Send, const S: usize> Rule<T, S> for F {}
 
-/// Zero for subnormal numbers, which averages of gradients that have become zero would pass through for ever; [`Average`] says
-/// what they cost. TensorFlow has the processor do the same.
-#[inline(always)]
-fn without_subnormal<T: Float>(value: T) -> T {
-    match value.abs() < T::min_positive_value() {
-        true => T::zero(),
-        false => value,
-    }
-}
-
 /// Weights, and `S` numbers that are kept of each.
 struct Weights<'a, T, const S: usize> {
     w: &'a mut [T],
@@ -87,11 +76,14 @@ impl<'a, T: Real, const S: usize> Weights<'a, T, S> {
         for state in &mut state {
             *state = &mut std::mem::take(state)[..size];
         }
+        // Averages of gradients that have become zero would be subnormal for ever; `Average` says what that costs. TensorFlow
+        // has the processor do the same.
+        let least_normal = T::min_positive_value();
         for i in 0..size {
             let (next, kept) = f(w[i], g[i], of_each(&state, i));
             w[i] = next;
             for k in 0..S {
-                state[k][i] = without_subnormal(kept[k]);
+                state[k][i] = zero_below(least_normal, kept[k]);
             }
         }
     }
